@@ -1,0 +1,1 @@
+"""Runs GitHub Actions workflows, each run in one virtual machine of its own."""

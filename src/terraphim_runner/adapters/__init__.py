@@ -1,0 +1,1 @@
+"""The outside world behind ports. Adapters never import each other or the engine."""

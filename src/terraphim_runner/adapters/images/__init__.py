@@ -1,0 +1,1 @@
+"""VM images built from Debian packages, content-addressed."""

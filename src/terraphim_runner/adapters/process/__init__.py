@@ -1,0 +1,1 @@
+"""No VM at all: the guest agent as a plain subprocess of the runner. No isolation."""

@@ -1,0 +1,1 @@
+"""VMs under QEMU: microvm machines cloned copy-on-write from a frozen template."""

@@ -1,0 +1,1 @@
+"""Words everything else is built from: ids, states, conclusions, diagnostics, events, errors. Pure."""

@@ -1,0 +1,111 @@
+"""Every error this package raises on purpose.
+
+    RunnerError                 exit 1
+      WorkflowError             exit 2    the author's: file, line, column, hint; never retried
+      UsageError                exit 64   the operator's: bad flag, setting or argument
+      HostError                 exit 69   this machine lacks something; says what mends it
+        ImageMissing            exit 69
+        HostDiskFull            exit 69
+      InfraError                exit 69   ours or the host's: retried on a fresh VM
+        MachineLost             exit 69
+        BootTimeout             exit 69
+        RestoreFailed           exit 69
+        GuestError              exit 69   the VM broke the protocol: distrust and destroy it
+      SessionRefused            exit 75   the session limit is reached and the setting says refuse
+      SessionExpired            exit 75   the session waited or idled longer than its timeout
+      StateError                exit 70   our bug: called in the wrong state
+
+A failing step is a value (`Conclusion`), not one of these. The first line of a class's docstring is its
+default message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from terraphim_runner.domain.diagnostic import Diagnostic
+
+
+class RunnerError(Exception):
+    """The runner could not do what was asked."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        """Take `message`, or the class's own; `hint` says what the reader can do about it."""
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+        self.hint = hint
+
+
+class WorkflowError(RunnerError):
+    """The workflow file has errors."""
+
+    exit_code = 2
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Take every fault found, not only the first."""
+        super().__init__("\n".join(str(diagnostic) for diagnostic in diagnostics) or None)
+        self.diagnostics = tuple(diagnostics)
+
+
+class UsageError(RunnerError):
+    """The command line or the settings are wrong."""
+
+    exit_code = 64
+
+
+class HostError(RunnerError):
+    """This machine lacks something the runner needs."""
+
+    exit_code = 69
+
+
+class ImageMissing(HostError):
+    """The image has not been built on this machine."""
+
+
+class HostDiskFull(HostError):
+    """There is no space left on this machine's disk."""
+
+
+class InfraError(RunnerError):
+    """The machinery failed, not the workflow."""
+
+    exit_code = 69
+
+
+class MachineLost(InfraError):
+    """The virtual machine is gone."""
+
+
+class BootTimeout(InfraError):
+    """The virtual machine did not become ready in time."""
+
+
+class RestoreFailed(InfraError):
+    """A clone of the template could not be restored."""
+
+
+class GuestError(InfraError):
+    """The guest broke the protocol."""
+
+
+class SessionRefused(RunnerError):
+    """No session is free, and the settings say to refuse instead of to wait."""
+
+    exit_code = 75
+
+
+class SessionExpired(RunnerError):
+    """The session was idle for longer than its timeout."""
+
+    exit_code = 75
+
+
+class StateError(RunnerError):
+    """Called in the wrong state; this is a bug in terraphim-runner."""
+
+    exit_code = 70

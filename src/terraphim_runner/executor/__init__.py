@@ -1,0 +1,1 @@
+"""Runs a planned workflow in one session."""

@@ -1,0 +1,1 @@
+"""Proves the allocation claims on a real provider."""

@@ -1,0 +1,1 @@
+"""Workflow files: YAML to a model with positions, triggers, matrix, plan. Pure."""
