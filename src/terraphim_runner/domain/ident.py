@@ -14,7 +14,7 @@ _VM_ID = re.compile(r"vm-([1-9][0-9]*)\.g([1-9][0-9]*)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class VmId:
-    """A slot of the pool and which occupant of that slot: `vm-3.g7` is the seventh VM in slot 3. Both count from 1."""
+    """A slot of the pool and its occupant: `vm-3.g7` is the seventh VM in slot 3. Both count from 1."""
 
     slot: int
     generation: int

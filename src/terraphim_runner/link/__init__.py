@@ -1,1 +1,1 @@
-"""The host side of a guest connection: one async shell around `wire`, used by every provider with a real agent."""
+"""The host side of a guest connection: an async shell around `wire` for every provider with a real agent."""
