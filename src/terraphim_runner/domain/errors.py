@@ -11,6 +11,8 @@
         BootTimeout             exit 69
         RestoreFailed           exit 69
         GuestError              exit 69   the VM broke the protocol: distrust and destroy it
+      CommandNotStarted         exit 1    no such program, directory or user in the guest
+      FileTransferFailed        exit 1    the guest could not read or write a file
       SessionRefused            exit 75   the session limit is reached and the setting says refuse
       SessionExpired            exit 75   the session waited or idled longer than its timeout
       StateError                exit 70   our bug: called in the wrong state
@@ -91,6 +93,14 @@ class RestoreFailed(InfraError):
 
 class GuestError(InfraError):
     """The guest broke the protocol."""
+
+
+class CommandNotStarted(RunnerError):
+    """The command could not be started in the guest."""
+
+
+class FileTransferFailed(RunnerError):
+    """A file could not be moved into or out of the guest."""
 
 
 class SessionRefused(RunnerError):

@@ -1,0 +1,264 @@
+"""The one port that stands for virtual machines.
+
+Call order, for every provider:
+
+    async with provider:                       # owns every task and process it starts
+        allocation = await provider.allocate(request)
+        vm = allocation.vm
+        async with vm.exec(command) as execution:
+            async for stream, data in execution: ...
+            status = await execution.wait()
+        await provider.release(vm.id)          # idempotent
+
+`allocate` has one caller in the code base: `SessionManager.create_session`. A test keeps it so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+    from types import TracebackType
+
+    from terraphim_runner.domain.ident import VmId
+
+
+@dataclass(frozen=True, slots=True)
+class VmType:
+    """A shape of machine that workflows can ask for: an image and its size."""
+
+    name: str
+    image: str  # an image's name or digest, as `terraphim-runner image list` shows it
+    cpus: int
+    memory_mib: int
+    disk_mib: int  # room for what the run writes; the image's own content comes on top
+
+
+class AllocationSource(Enum):
+    """Where a VM came from, cheapest first."""
+
+    WARM = "warm"  # restored ahead of time, waiting in the pool
+    RESTORED = "restored"  # cloned from the template for this request
+    BOOTED = "booted"  # booted for this request
+
+
+class Stream(IntEnum):
+    """Which output of a command."""
+
+    STDOUT = 1
+    STDERR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to execute in a VM."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)  # complete: the command inherits nothing else
+    cwd: str = "/"
+    user: str = "root"  # a name the guest knows; the provider `process` runs everything as the runner's own user
+    has_stdin: bool = False  # false: standard input is empty
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a command ended: exactly one of the two is set."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """True only for a real exit with code 0; a missing code is never success."""
+        return self.code == 0
+
+    @property
+    def shell_code(self) -> int:
+        """Give the code a shell would show: 128 plus the signal's number for a death by signal."""
+        if self.code is not None:
+            return self.code
+        return 128 + (self.signal or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Files to ship: paths relative to `root`, as git prints them, files and symbolic links only."""
+
+    root: Path
+    paths: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TreePlacement:
+    """Where a tree goes in the guest and whose it will be."""
+
+    path: str  # absolute; created if missing; must be empty
+    user: str = "root"
+
+
+class Execution(Protocol):
+    """A command that was started in a VM.
+
+    Iterate to get its output as it is produced: `(stream, data)` in the order the guest read it, until both
+    streams are closed. Not reading is back-pressure: the command blocks when its pipe is full, and memory here
+    stays bounded. One reader at a time.
+    """
+
+    def __aiter__(self) -> AsyncIterator[tuple[Stream, bytes]]:
+        """Iterate over the output. Ends at the end of both streams.
+
+        Raises:
+            MachineLost: the VM went away.
+        """
+        ...
+
+    async def wait(self) -> ExitStatus:
+        """Wait for the command to end; may be called again. Unread output is kept back, not lost.
+
+        Raises:
+            MachineLost: the VM went away before the status was known. There is no made-up status.
+        """
+        ...
+
+    async def signal(self, number: int) -> None:
+        """Send a signal to every process of the command's tree, those that left its session included.
+
+        Does nothing when the command has ended.
+        """
+        ...
+
+    async def write_stdin(self, data: bytes) -> None:
+        """Write to standard input; waits while the guest's buffer is full. Needs `Command.has_stdin`."""
+        ...
+
+    async def close_stdin(self) -> None:
+        """Close standard input; may be called again."""
+        ...
+
+
+class Vm(Protocol):
+    """A running VM. Every method may be called concurrently with every other.
+
+    Every method raises `MachineLost` when the VM is gone, and `GuestError` when the guest answers nonsense.
+    """
+
+    @property
+    def id(self) -> VmId:
+        """Which VM this is; constant."""
+        ...
+
+    def exec(self, command: Command) -> AbstractAsyncContextManager[Execution]:
+        """Start a command. Leaving the context kills what is left of the command's whole process tree.
+
+        Raises (on entering):
+            CommandNotStarted: no such program, directory or user; the VM is fine.
+        """
+        ...
+
+    async def put_file(
+        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
+    ) -> None:
+        """Write a file whole or not at all; parents are created.
+
+        Raises:
+            FileTransferFailed: the guest could not write it (no space, no permission); the VM is fine.
+        """
+        ...
+
+    def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read a file as a stream.
+
+        Raises:
+            FileTransferFailed: the guest could not read it; the VM is fine.
+        """
+        ...
+
+    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
+        """Ship a work tree, modes and symbolic links included, by the provider's fastest way.
+
+        Raises:
+            FileTransferFailed: a listed file is gone, or the guest has no room; the VM is fine.
+        """
+        ...
+
+    async def get_tree(self, path: str, destination: Path) -> None:
+        """Bring a directory of the guest into `destination`, which must not exist.
+
+        Nothing is written outside `destination`, whatever the guest answers.
+
+        Raises:
+            FileTransferFailed: the guest could not read it; the VM is fine.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRequest:
+    """What a session asks of a provider."""
+
+    vm_type: VmType
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A VM, and the evidence of how it was obtained."""
+
+    vm: Vm
+    source: AllocationSource
+    is_reused_slot: bool  # an earlier VM occupied this slot; this one is a fresh generation of it
+    duration_s: float  # measured, from the request to an agent that answers
+
+
+class VmProvider(Protocol):
+    """Allocates and releases VMs. An async context manager; leaving it releases everything it still holds.
+
+    Safe for concurrent use. A cancelled `allocate` leaves nothing behind. No VM outlives the process that
+    allocated it, `kill -9` included.
+    """
+
+    @property
+    def name(self) -> str:
+        """`qemu`, `process`, `memory`: what the user types."""
+        ...
+
+    async def __aenter__(self) -> VmProvider:
+        """Get ready: check the host, start what is shared."""
+        ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Release every VM still held."""
+        ...
+
+    async def allocate(self, request: AllocationRequest) -> Allocation:
+        """Obtain a VM that nobody else holds, fresh from its template, with an agent that answers.
+
+        Raises:
+            HostError: this machine cannot run it (no QEMU, no image, no disk space), with the remedy.
+            InfraError: it should have worked and did not (BootTimeout, RestoreFailed).
+        """
+        ...
+
+    async def release(self, vm_id: VmId) -> None:
+        """Destroy a VM and free its slot; when this returns no process, socket, file or mount of it is left.
+
+        Idempotent: an id that is not in use, or was a dead process's, is cleaned up and is no error. An id whose
+        slot is in use by a newer generation is left alone.
+
+        Raises:
+            InfraError: it could not be destroyed; call again.
+        """
+        ...
+
+    async def held_vms(self) -> Sequence[VmId]:
+        """List the VMs this provider object holds now."""
+        ...
