@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from terraphim_runner.domain.ident import RunId, SessionId, VmId
@@ -53,8 +54,15 @@ class Ledger(Protocol):
         """
         ...
 
-    def entries(self) -> Sequence[LedgerEntry]:
-        """Read every entry in order; a line torn by a crash is left out."""
+    def entries(self, session_id: SessionId | None = None) -> Sequence[LedgerEntry]:
+        """Read every entry in order, or those of one session of this process; a line torn by a crash is left out."""
+        ...
+
+    def reconciling(self) -> AbstractContextManager[bool]:
+        """Claim the right to settle what dead processes left; false where another living process has it now.
+
+        Without it two runners starting at once would both record the same release.
+        """
         ...
 
     def is_alive(self, owner: str) -> bool:
