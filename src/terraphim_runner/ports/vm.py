@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
@@ -87,10 +87,17 @@ class ExitStatus:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Files to ship: paths relative to `root`, as git prints them, files and symbolic links only."""
+    """Files to ship: paths relative to `root`, as git prints them, files and symbolic links only.
+
+    `extra` adds whole directories that lie elsewhere on this machine, empty directories included: `.git` of a
+    temporary directory, an empty directory for a submodule. Its keys are paths in the tree that are neither in
+    `paths` nor above or below each other; a key may have parents that `paths` does not name.
+    A path that is not UTF-8 is written with surrogate escapes, as `os.fsdecode` does.
+    """
 
     root: Path
     paths: Sequence[str]
+    extra: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,14 @@ class Vm(Protocol):
     @property
     def id(self) -> VmId:
         """Which VM this is; constant."""
+        ...
+
+    @property
+    def work_root(self) -> str:
+        """Where workspaces go: an absolute directory in the guest, made on the first use; constant.
+
+        It is the VM's own and no other VM's: with the provider `process` it lies in the VM's private directory.
+        """
         ...
 
     def exec(self, command: Command) -> AbstractAsyncContextManager[Execution]:
@@ -226,7 +241,7 @@ class VmProvider(Protocol):
         """`qemu`, `process`, `memory`: what the user types."""
         ...
 
-    async def __aenter__(self) -> VmProvider:
+    async def __aenter__(self) -> Self:
         """Get ready: check the host, start what is shared."""
         ...
 

@@ -11,14 +11,17 @@ if TYPE_CHECKING:
 
 
 class WorkTree(Protocol):
-    """A snapshot of the repository the user stands in."""
+    """A snapshot of the repository the user stands in.
+
+    A directory that is no repository is taken as one without a commit; whoever made the object is told so.
+    """
 
     def snapshot(self) -> AbstractAsyncContextManager[Tree]:
         """List the tracked and the untracked, not ignored, files, and a `.git` of depth one.
 
-        The tree is valid inside the context only.
+        `git status` in the copy shows what it shows here. The tree is valid inside the context only.
 
         Raises:
-            HostError: not a git repository, or git is missing.
+            HostError: git is missing or cannot read the repository.
         """
         ...
