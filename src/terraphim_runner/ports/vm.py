@@ -119,6 +119,9 @@ class Execution(Protocol):
     def __aiter__(self) -> AsyncIterator[tuple[Stream, bytes]]:
         """Iterate over the output. Ends at the end of both streams.
 
+        A process that the command left behind may hold them open: then they end a few seconds after the command
+        did, as they do on GitHub, with everything that was written until then.
+
         Raises:
             MachineLost: the VM went away.
         """
