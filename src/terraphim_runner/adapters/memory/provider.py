@@ -1,0 +1,95 @@
+"""The scripted provider."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import anyio.lowlevel
+
+from terraphim_runner.adapters.memory.vm import MemoryVm, Script, succeed
+from terraphim_runner.domain.ident import VmId
+from terraphim_runner.ports.vm import Allocation, AllocationSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.vm import AllocationRequest
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong: each error is raised once, by the next call."""
+
+    on_allocate: deque[Exception] = field(default_factory=deque)
+    on_release: deque[Exception] = field(default_factory=deque)
+
+
+class MemoryProvider:
+    """A `VmProvider` that keeps every promise of the contract and runs nothing."""
+
+    name = "memory"
+
+    def __init__(self, clock: Clock, script: Script = succeed, *, allocation_s: float = 0.0) -> None:
+        """Answer commands by `script`; take `allocation_s` of the clock's time to allocate."""
+        self._clock = clock
+        self._script = script
+        self._allocation_s = allocation_s
+        self._generations: list[int] = []
+        self._held: dict[int, MemoryVm] = {}
+        self.faults = Faults()
+        self.vms: list[MemoryVm] = []  # every VM there ever was, for tests to look at
+
+    async def __aenter__(self) -> Self:
+        """Do nothing."""
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Release what is held."""
+        for vm in list(self._held.values()):
+            await self.release(vm.id)
+
+    async def allocate(self, request: AllocationRequest) -> Allocation:
+        """Make a fake VM in the lowest free slot."""
+        del request
+        started_s = self._clock.monotonic_s()
+        await self._clock.sleep_s(self._allocation_s)
+        if self.faults.on_allocate:
+            raise self.faults.on_allocate.popleft()
+        vm = self._occupy_slot()
+        return Allocation(
+            vm=vm,
+            source=AllocationSource.RESTORED,
+            is_reused_slot=vm.id.generation > 1,
+            duration_s=self._clock.monotonic_s() - started_s,
+        )
+
+    async def release(self, vm_id: VmId) -> None:
+        """Forget a VM."""
+        await anyio.lowlevel.checkpoint()
+        if self.faults.on_release:
+            raise self.faults.on_release.popleft()
+        vm = self._held.get(vm_id.slot)
+        if vm is not None and vm.id == vm_id:
+            vm.lose()
+            del self._held[vm_id.slot]
+
+    async def held_vms(self) -> Sequence[VmId]:
+        """List what is held."""
+        await anyio.lowlevel.checkpoint()
+        return [vm.id for vm in self._held.values()]
+
+    def _occupy_slot(self) -> MemoryVm:
+        slot = next(number for number in range(1, len(self._held) + 2) if number not in self._held)
+        if slot > len(self._generations):
+            self._generations.append(0)
+        self._generations[slot - 1] += 1
+        vm = MemoryVm(VmId(slot, self._generations[slot - 1]), self._script, self._clock)
+        self._held[slot] = vm
+        self.vms.append(vm)
+        return vm

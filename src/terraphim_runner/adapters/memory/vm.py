@@ -1,0 +1,214 @@
+"""A VM whose commands are answered by a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from terraphim_runner.domain.errors import CommandNotStarted, FileTransferFailed, MachineLost
+from terraphim_runner.ports.vm import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping
+    from pathlib import Path
+
+    from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.vm import Command, Stream, Tree, TreePlacement
+
+SIGKILL = 9
+SUCCESS = ExitStatus(code=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a scripted command does, in this order: takes time, writes files, prints, ends."""
+
+    output: tuple[tuple[Stream, bytes], ...] = ()
+    status: ExitStatus = SUCCESS
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    duration_s: float = 0.0
+    is_endless: bool = False  # runs until a signal ends it; `ends_on` says which
+    ends_on: frozenset[int] = frozenset({2, 9, 15})
+    loses_vm: bool = False
+    is_unknown: bool = False  # cannot be started
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a script is asked: the command, the VM it runs in and that VM's files."""
+
+    vm_id: VmId
+    command: Command
+    files: Mapping[str, bytes]
+
+
+Script = Callable[[Call], Behaviour]
+
+
+def succeed(_: Call) -> Behaviour:
+    """Answer every command with success and no output."""
+    return Behaviour()
+
+
+class MemoryExecution:
+    """One scripted command."""
+
+    def __init__(self, behaviour: Behaviour, vm: MemoryVm) -> None:
+        """Take the script's answer."""
+        self._behaviour = behaviour
+        self._vm = vm
+        self._ended = anyio.Event()
+        self._status: ExitStatus | None = None
+        self.stdin = bytearray()
+
+    async def run(self) -> None:
+        """Play the behaviour; called by the VM."""
+        behaviour = self._behaviour
+        await self._vm.clock.sleep_s(behaviour.duration_s)
+        self._vm.files.update(behaviour.files)
+        if behaviour.loses_vm:
+            self._vm.lose()
+        elif not behaviour.is_endless:
+            self._end(behaviour.status)
+
+    async def __aiter__(self) -> AsyncIterator[tuple[Stream, bytes]]:
+        """Give the scripted output, then wait for the end."""
+        for stream, data in self._behaviour.output:
+            await anyio.lowlevel.checkpoint()
+            self._vm.check()
+            yield stream, data
+        await self.wait()
+
+    async def wait(self) -> ExitStatus:
+        """Wait for the scripted end."""
+        await self._ended.wait()
+        if self._status is None:
+            raise MachineLost
+        return self._status
+
+    async def signal(self, number: int) -> None:
+        """End an endless command, if this signal does."""
+        self._vm.check()
+        if number == SIGKILL or number in self._behaviour.ends_on:
+            self._end(ExitStatus(signal=number))
+
+    def vm_lost(self) -> None:
+        """End without a status; called by the VM."""
+        self._ended.set()
+
+    async def write_stdin(self, data: bytes) -> None:
+        """Keep what was written."""
+        self._vm.check()
+        self.stdin += data
+
+    async def close_stdin(self) -> None:
+        """Do nothing."""
+
+    def _end(self, status: ExitStatus) -> None:
+        if self._status is None:
+            self._status = status
+            self._ended.set()
+
+
+class MemoryVm:
+    """A fake VM: files in a dictionary, commands by script."""
+
+    work_root = "/home/runner/work"
+
+    def __init__(self, vm_id: VmId, script: Script, clock: Clock) -> None:
+        """Start with no files."""
+        self._id = vm_id
+        self._script = script
+        self.clock = clock
+        self.files: dict[str, bytes] = {}
+        self.commands: list[Command] = []
+        self.is_lost = False
+        self._executions: list[MemoryExecution] = []
+
+    @property
+    def id(self) -> VmId:
+        """Which VM this is."""
+        return self._id
+
+    @asynccontextmanager
+    async def exec(self, command: Command) -> AsyncIterator[MemoryExecution]:
+        """Ask the script and play its answer."""
+        self.check()
+        self.commands.append(command)
+        behaviour = self._script(Call(self._id, command, self.files))
+        if behaviour.is_unknown:
+            raise CommandNotStarted(f"no such program: {command.argv[0]}")
+        execution = MemoryExecution(behaviour, self)
+        self._executions.append(execution)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(execution.run)
+            try:
+                yield execution
+            finally:
+                self._executions.remove(execution)
+                tasks.cancel_scope.cancel()
+
+    async def put_file(
+        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
+    ) -> None:
+        """Keep the content; `mode` and `user` mean nothing here."""
+        del mode, user
+        self.check()
+        self.files[path] = b"".join([chunk async for chunk in chunks])
+
+    @asynccontextmanager
+    async def get_file(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give the content in one chunk."""
+        self.check()
+        if path not in self.files:
+            raise FileTransferFailed(f"no such file in the guest: {path}")
+        yield _one_chunk(self.files[path])
+
+    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
+        """Read the tree's files from the host."""
+        self.check()
+        for relative in tree.paths:
+            source = anyio.Path(tree.root, relative)
+            if await source.is_symlink():
+                continue
+            try:
+                self.files[f"{placement.path}/{relative}"] = await source.read_bytes()
+            except FileNotFoundError as error:
+                raise FileTransferFailed(f"{relative} is gone from {tree.root}") from error
+
+    async def get_tree(self, path: str, destination: Path) -> None:
+        """Write the files below `path` to the host."""
+        self.check()
+        inside = {name: data for name, data in self.files.items() if name.startswith(f"{path}/")}
+        if not inside:
+            raise FileTransferFailed(f"no such directory in the guest: {path}")
+        for name, data in inside.items():
+            target = anyio.Path(destination, name.removeprefix(f"{path}/"))
+            await target.parent.mkdir(parents=True, exist_ok=True)
+            await target.write_bytes(data)
+
+    def lose(self) -> None:
+        """Be gone from now on."""
+        self.is_lost = True
+        for execution in self._executions:
+            execution.vm_lost()
+
+    def check(self) -> None:
+        """Raise if the VM is gone.
+
+        Raises:
+            MachineLost: it is.
+        """
+        if self.is_lost:
+            raise MachineLost
+
+
+async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:
+    await anyio.lowlevel.checkpoint()
+    yield data
