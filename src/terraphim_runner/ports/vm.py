@@ -63,6 +63,10 @@ class Command:
     cwd: str = "/"
     user: str = "root"  # a name the guest knows; the provider `process` runs everything as the runner's own user
     has_stdin: bool = False  # false: standard input is empty
+    # Small files written just before the command starts and read just after it ended, so that a step costs one
+    # round trip. Absolute paths; parents are created; owned by `user`, mode 0644. Together at most 4 MiB.
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    read_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,15 @@ class Execution(Protocol):
         """
         ...
 
+    async def read_back(self) -> Mapping[str, bytes]:
+        """Wait for the end and give the content of `Command.read_back`; empty and missing files are left out.
+
+        Raises:
+            FileTransferFailed: the files are larger than 4 MiB together.
+            MachineLost: as `wait`.
+        """
+        ...
+
     async def signal(self, number: int) -> None:
         """Send a signal to every process of the command's tree, those that left its session included.
 
@@ -167,6 +180,15 @@ class Vm(Protocol):
         """Where workspaces go: an absolute directory in the guest, made on the first use; constant.
 
         It is the VM's own and no other VM's: with the provider `process` it lies in the VM's private directory.
+        """
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command of a workflow needs in its environment here: PATH, locale, proxies, CA bundles.
+
+        In a VM it is the image's /etc/environment; with the provider `process` the runner's own. A `Command` gets
+        it only if the caller puts it there.
         """
         ...
 
