@@ -1,0 +1,256 @@
+"""Every message of the protocol. The classes are the specification: kind, then fields in order.
+
+Channel 0 is the link itself. The host numbers its requests 1, 2, 3, … ; a number is used once per connection, so a
+message for a channel that has ended is late, not wrong, and is dropped.
+"""
+
+from __future__ import annotations
+
+from terraphim_runner.wire.error import MessageMalformed
+from terraphim_runner.wire.field import KINDS, Payload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, dataclass_transform
+
+    from terraphim_runner.wire.field import Blob, Flag, Number, Pairs, Reader, Text, Texts, Writer
+else:
+
+    def dataclass_transform(**_: object) -> object:
+        return lambda cls: cls
+
+
+STDOUT = 1
+STDERR = 2
+
+_CLASSES: dict[int, type[Message]] = {}
+
+
+@dataclass_transform(frozen_default=True)
+class Message:
+    """A frozen record; a dataclass in all but the cost of importing `dataclasses`."""
+
+    if TYPE_CHECKING:
+        kind: ClassVar[int]
+        fields: ClassVar[tuple[str, ...]]
+        _writers: ClassVar[tuple[Writer, ...]]
+        _readers: ClassVar[tuple[Reader, ...]]
+        channel: int
+
+    def __init_subclass__(cls, kind: int) -> None:
+        cls.kind = kind
+        cls.fields = ("channel", *cls.__annotations__)
+        codecs = [KINDS[annotation] for annotation in cls.__annotations__.values()]
+        cls._writers = tuple(writer for writer, _ in codecs)
+        cls._readers = tuple(reader for _, reader in codecs)
+        _CLASSES[kind] = cls
+
+    def __init__(self, *values: object, **named: object) -> None:
+        given = dict(zip(self.fields, values, strict=False)) | named
+        if len(values) + len(named) != len(self.fields) or given.keys() != set(self.fields):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self.fields)}")
+        self.__dict__.update(given)
+
+    def encode(self) -> bytes:
+        """Give the payload of this message's frame.
+
+        Raises:
+            MessageMalformed: a field's value cannot be written.
+        """
+        values = self.__dict__
+        return b"".join([write(values[name]) for name, write in zip(self.fields[1:], self._writers, strict=True)])
+
+    @classmethod
+    def decode(cls, channel: int, payload: bytes) -> Message:
+        """Read what `encode` gave.
+
+        Raises:
+            MessageMalformed: the payload is not one of this message.
+        """
+        rest = Payload(payload)
+        values = [read(rest) for read in cls._readers]
+        rest.finish()
+        make: Any = cls
+        message: Message = make(channel, *values)
+        return message
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.kind, *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.fields)
+        return f"{type(self).__name__}({values})"
+
+
+def decode_message(kind: int, channel: int, payload: bytes) -> Message:
+    """Read a frame's message.
+
+    Raises:
+        MessageMalformed: no such kind, or the payload is not one of that kind.
+    """
+    cls = _CLASSES.get(kind)
+    if cls is None:
+        raise MessageMalformed(f"no message is of kind {kind}")
+    return cls.decode(channel, payload)
+
+
+# ---------------------------------------------------------------- host to guest
+class Hello(Message, kind=1):
+    """Begin a conversation, ending any earlier one: the guest kills what runs and forgets every channel."""
+
+    oldest: Number  # versions the host speaks
+    newest: Number
+    nonce: Number  # comes back in Ready
+
+
+class Exec(Message, kind=2):
+    """Start a command: Started or Failed, then Data, End and Exited."""
+
+    argv: Texts
+    env: Pairs
+    cwd: Text
+    user: Text
+    has_stdin: Flag
+    window: Number  # bytes of output that may be sent before a Credit
+    linger_ms: Number  # how long after the command's end others may hold its output open
+
+
+class Signal(Message, kind=3):
+    """Send a signal to every process of a command's tree."""
+
+    number: Number
+
+
+class Close(Message, kind=4):
+    """End a channel: kill what is left of the tree, drop a half-written file. Answered by Closed."""
+
+
+class PutFile(Message, kind=5):
+    """Write a file: Data, then End; answered by Done or Failed."""
+
+    path: Text
+    mode: Number
+    user: Text
+
+
+class GetFile(Message, kind=6):
+    """Read a file: answered by Data and End, or Failed."""
+
+    path: Text
+    window: Number
+
+
+class MakeDirectory(Message, kind=7):
+    """Make an empty directory of a user's, its parents too; one that is there must be empty. Done or Failed."""
+
+    path: Text
+    user: Text
+
+
+class MountMailbox(Message, kind=8):
+    """Mount the squashfs on the disk of this serial as a writable tree. Done or Failed."""
+
+    serial: Text
+    path: Text
+    user: Text
+
+
+class ReleaseMailbox(Message, kind=9):
+    """Unmount the mailbox's tree, so that the disk can be written again. Done or Failed."""
+
+
+class Personalize(Message, kind=10):
+    """Make a restored clone its own machine: clock, randomness, names (empty: left alone). Done or Failed."""
+
+    unix_ns: Number
+    entropy: Blob
+    machine_id: Text
+    hostname: Text
+
+
+class Ping(Message, kind=11):
+    """Ask for Pong."""
+
+
+class Sync(Message, kind=12):
+    """Write what the kernel holds back to the disks. Done."""
+
+
+class PowerOff(Message, kind=13):
+    """Write the disks and turn the machine off. Failed, or no answer."""
+
+
+# ---------------------------------------------------------------- both ways
+class Data(Message, kind=20):
+    """A piece of a command's output or input, or of a file; needs credit."""
+
+    stream: Number  # STDOUT, STDERR, or 0
+    content: Blob
+
+
+class End(Message, kind=21):
+    """No more Data comes on this channel from this end."""
+
+
+class Credit(Message, kind=22):
+    """Room for so many more bytes."""
+
+    size: Number
+
+
+# ---------------------------------------------------------------- guest to host
+class Ready(Message, kind=30):
+    """Answer Hello."""
+
+    version: Number  # the one to speak; 0 if there is none in common
+    oldest: Number
+    newest: Number
+    nonce: Number
+    agent: Text
+    pid: Number
+    boot_id: Text
+    python: Text
+
+
+class Started(Message, kind=31):
+    """The command runs."""
+
+    pid: Number
+
+
+class Exited(Message, kind=32):
+    """The command's own process ended."""
+
+    is_signal: Flag
+    number: Number  # exit code, or the signal
+
+
+class Closed(Message, kind=33):
+    """Nothing is left of the channel."""
+
+
+class Done(Message, kind=34):
+    """It is done."""
+
+
+class Failed(Message, kind=35):
+    """It could not be done; the channel is gone."""
+
+    errno: Number  # of the system call that failed; 0 for none
+    text: Text
+
+
+class Pong(Message, kind=36):
+    """Answer Ping."""
+
+
+class Fault(Message, kind=37):
+    """The guest could not understand the host; every channel is gone."""
+
+    text: Text
