@@ -2,6 +2,7 @@
 
     RunnerError                 exit 1
       WorkflowError             exit 2    the author's: file, line, column, hint; never retried
+      ExpressionError           exit 2    the author's: kind, and where within the expression's text
       UsageError                exit 64   the operator's: bad flag, setting or argument
       HostError                 exit 69   this machine lacks something; says what mends it
         ImageMissing            exit 69
@@ -23,6 +24,7 @@ default message.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -51,6 +53,29 @@ class WorkflowError(RunnerError):
         """Take every fault found, not only the first."""
         super().__init__("\n".join(str(diagnostic) for diagnostic in diagnostics) or None)
         self.diagnostics = tuple(diagnostics)
+
+
+class ExpressionErrorKind(Enum):
+    """Which part of the expression engine gave up."""
+
+    LEXING = "lexing"  # a piece of the text is no token
+    PARSING = "parsing"  # the tokens are no expression, or name what does not exist
+    EVALUATION = "evaluation"  # the expression is sound, its values are not
+
+
+class ExpressionError(RunnerError):
+    """The expression cannot be read or evaluated."""
+
+    exit_code = 2
+
+    def __init__(
+        self, kind: ExpressionErrorKind, message: str, *, start: int = 0, end: int = 0, hint: str | None = None
+    ) -> None:
+        """Take the stretch at fault, from `start` up to `end`, as offsets into the text that was parsed."""
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.start = start
+        self.end = end
 
 
 class UsageError(RunnerError):
