@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
-from terraphim_runner.domain.diagnostic import Position
+from terraphim_runner.domain.diagnostic import Position, Span
 
 _LINE_BREAK = re.compile(r"\r\n?|\n")
 _BLANKS = " \t\r\n"
@@ -68,6 +68,12 @@ class Excerpt:
     def position(self, value: str, offset: int) -> Position:
         """Say where the character at `offset` of the scalar's value was written."""
         return self.source.position(self._offset(value, offset))
+
+    def span(self, value: str, start: int, end: int) -> Span:
+        """Say where a stretch of the scalar's value was written."""
+        first = self._offset(value, start)
+        last = self._offset(value, end - 1) + 1 if end > start else first
+        return Span(self.source.file, self.source.position(first), self.source.position(last))
 
     def _offset(self, value: str, offset: int) -> int:
         if self.style is Style.PLAIN and "\n" not in self.source.text[self.start : self.end]:

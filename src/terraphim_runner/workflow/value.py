@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from terraphim_runner.domain.diagnostic import Position, Span
-    from terraphim_runner.workflow.expression import Node
+    from terraphim_runner.domain.diagnostic import Span
+    from terraphim_runner.expressions.condition import Condition as ParsedCondition
+    from terraphim_runner.expressions.template import Template as ParsedTemplate
     from terraphim_runner.workflow.source import Excerpt
 
 
@@ -53,63 +52,56 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Interpolation:
-    """One `${{ }}` of a template: its text without the braces and outer blanks, its tree, its place."""
-
-    text: str
-    node: Node
-    span: Span
-    offset: int  # of `text` in the template's text
-
-
-@dataclass(frozen=True, slots=True)
 class Template:
-    """A string that may hold `${{ }}`; `segments` alternates what is literal and what is to be evaluated.
+    """A string that may hold `${{ }}`.
 
-    One interpolation alone keeps the type of its value; anything else makes a string.
+    `parsed` is the engine's: its `node` is what is to be evaluated, if there is anything. One expression alone
+    keeps the type of its value, anything else makes a string. Offsets in the trees count in `text`.
     """
 
-    text: str
+    parsed: ParsedTemplate
     span: Span
-    segments: tuple[str | Interpolation, ...]
     excerpt: Excerpt = field(compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """Give the string as written, unevaluated."""
+        return self.parsed.text
 
     @property
     def literal(self) -> str | None:
         """Give the string if there is nothing to evaluate."""
-        return None if any(isinstance(segment, Interpolation) for segment in self.segments) else self.text
+        return self.parsed.text if self.parsed.node is None else None
 
-    @property
-    def single(self) -> Interpolation | None:
-        """Give the interpolation if it is the whole template."""
-        only = self.segments[0] if len(self.segments) == 1 else None
-        return only if isinstance(only, Interpolation) else None
-
-    @property
-    def interpolations(self) -> Iterator[Interpolation]:
-        """Give every `${{ }}` in order."""
-        return (segment for segment in self.segments if isinstance(segment, Interpolation))
-
-    def position(self, offset: int) -> Position:
-        """Say where in the file the character at `offset` of `text` was written."""
-        return self.excerpt.position(self.text, offset)
+    def locate(self, start: int, end: int) -> Span:
+        """Say where in the file a stretch of `text` was written."""
+        return self.excerpt.span(self.text, start, end)
 
     def __str__(self) -> str:
-        """Give the text as written, unevaluated."""
-        return self.text
+        """Give the string as written, unevaluated."""
+        return self.parsed.text
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An `if:`: the expression that decides, `success()` put in front where the author named no status.
+    """An `if:`, or the `success()` that stands for a missing one; then nothing is `written`.
 
-    `text` is what is evaluated, `written` what the author wrote (nothing, for the implied `success()`).
+    `parsed` is the engine's: `text` in full, with the `success()` that GitHub puts in front, and `node`.
     """
 
-    text: str
-    node: Node
+    parsed: ParsedCondition
     span: Span
-    written: Template | None = None
+    written: str = ""
+    excerpt: Excerpt | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """Give the expression that decides, in full."""
+        return self.parsed.text
+
+    def locate(self, start: int, end: int) -> Span:
+        """Say where in the file a stretch of `written` was written."""
+        return self.span if self.excerpt is None else self.excerpt.span(self.written, start, end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,253 @@
+"""YAML text to nodes: libyaml's events, our own tree, bounded in size and depth.
+
+The tree is built without recursion, so that no nesting can exhaust the stack. What aliases may expand to is
+bounded here as well: a document of a few lines can stand for billions of values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from yaml import MarkedYAMLError, YAMLError
+from yaml._yaml import CParser
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+
+from terraphim_runner.domain.diagnostic import Span
+from terraphim_runner.workflow.node import MappingNode, Node, ScalarNode, SequenceNode
+from terraphim_runner.workflow.scalar import TagError, resolve
+from terraphim_runner.workflow.source import Source, Style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yaml.events import Event
+
+    from terraphim_runner.workflow.node import Mark
+    from terraphim_runner.workflow.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a file may hold, aliases expanded."""
+
+    max_characters: int = 1_048_576
+    max_depth: int = 50
+    max_nodes: int = 200_000
+
+
+class _Stop(Exception):
+    pass
+
+
+def compose(source: Source, report: Report, limits: Limits) -> Node | None:
+    """Read the one document of a file; None if it is not YAML, after saying so to the report."""
+    if len(source.text) > limits.max_characters:
+        message = f"The maximum file size of {limits.max_characters} characters has been exceeded"
+        report.error(_point(source, 0), "file-too-large", message)
+        return None
+    try:
+        root = _Composer(source, report, limits).compose()
+    except _Stop:
+        return None
+    except YAMLError as error:
+        _report_syntax(error, source, report)
+        return None
+    except UnicodeEncodeError as error:
+        report.error(_point(source, error.start), "yaml-syntax", "This is not a character")
+        return None
+    if root is None:
+        report.error(_point(source, 0), "empty-file", "The file is empty")
+    return root
+
+
+@dataclass(slots=True)
+class _Size:
+    """What a node stands for once aliases are expanded."""
+
+    nodes: int = 1
+    depth: int = 0
+
+    def add(self, child: _Size) -> None:
+        self.nodes += child.nodes
+        self.depth = max(self.depth, child.depth + 1)
+
+
+_LEAF = _Size()
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A collection that has not ended; of a mapping, the key whose value comes next."""
+
+    node: SequenceNode | MappingNode
+    size: _Size
+    key: ScalarNode | None = None
+    skips_value: bool = False  # the key was no scalar
+
+
+class _Composer:
+    def __init__(self, source: Source, report: Report, limits: Limits) -> None:
+        self._source = source
+        self._report = report
+        self._limits = limits
+        self._anchors: dict[str, Node] = {}
+        self._sizes: dict[int, _Size] = {}  # of collections, by identity; the tree keeps them alive
+        self._open: list[_Frame] = []
+        self._root: Node | None = None
+
+    def compose(self) -> Node | None:
+        documents = 0
+        for event in self._events():
+            if isinstance(event, NodeEvent):
+                self._begin(event)
+            elif isinstance(event, CollectionEndEvent):
+                self._finish()
+            elif isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._fail(event, "multiple-documents", "Only one YAML document is allowed in a file")
+        return self._root
+
+    def _events(self) -> Iterator[Event]:
+        parser = CParser(self._source.text.translate(_FOREIGN_BREAKS))
+        while (event := parser.get_event()) is not None:
+            yield event
+
+    def _begin(self, event: NodeEvent) -> None:
+        if isinstance(event, AliasEvent):
+            node = self._alias(event)
+            self._add(node, self._sizes.get(id(node), _LEAF), event)
+            return
+        node = self._new(event)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        if isinstance(node, ScalarNode):
+            self._add(node, _LEAF, event)
+            return
+        self._open.append(_Frame(node, _Size()))
+        if len(self._open) > self._limits.max_depth:
+            self._fail(event, "too-deep", "Maximum object depth exceeded")
+
+    def _new(self, event: NodeEvent) -> Node:
+        if isinstance(event, ScalarEvent):
+            return self._scalar(event)
+        kind = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
+        return kind(self._source, _mark(event.start_mark), _mark(event.end_mark))
+
+    def _scalar(self, event: ScalarEvent) -> ScalarNode:
+        start, end, style = _mark(event.start_mark), _mark(event.end_mark), Style(event.style)
+        text = event.value.translate(_RESTORED_BREAKS)
+        node = ScalarNode(self._source, start, end, text, style, text)
+        try:
+            node.value = resolve(text, style, event.tag)
+        except TagError as error:
+            self._report.error(node.span, "yaml-tag", str(error))
+        return node
+
+    def _alias(self, event: AliasEvent) -> Node:
+        node = self._anchors.get(event.anchor or "")
+        if node is None:
+            self._fail(event, "unknown-anchor", f"There is no anchor '{event.anchor}' before this alias")
+        if any(frame.node is node for frame in self._open):
+            self._fail(event, "recursive-alias", f"The anchor '{event.anchor}' would contain itself")
+        if len(self._open) + self._sizes.get(id(node), _LEAF).depth > self._limits.max_depth:
+            self._fail(event, "too-deep", "Maximum object depth exceeded")
+        return node
+
+    def _finish(self) -> None:
+        frame = self._open.pop()
+        node = frame.node
+        last = node.items[-1] if isinstance(node, SequenceNode) and node.items else None
+        if isinstance(node, MappingNode) and node.entries:
+            last = node.entries[-1][1]
+        if last is not None and last.end.index > node.end.index:
+            node.end = last.end  # libyaml puts the end of a block collection before the next token
+        self._sizes[id(node)] = frame.size
+        self._add(node, frame.size, node)
+
+    def _add(self, node: Node, size: _Size, place: NodeEvent | Node) -> None:
+        if not self._open:
+            self._root = node
+            return
+        frame = self._open[-1]
+        frame.size.add(size)
+        if frame.size.nodes > self._limits.max_nodes:
+            self._fail(place, "too-many-values", "The file holds too many values once its aliases are expanded")
+        if isinstance(frame.node, SequenceNode):
+            frame.node.items.append(node)
+        else:
+            self._add_to_mapping(frame, frame.node, node)
+
+    def _add_to_mapping(self, frame: _Frame, mapping: MappingNode, node: Node) -> None:
+        if frame.skips_value:
+            frame.skips_value = False
+        elif frame.key is not None:
+            mapping.entries.append((frame.key, node))
+            frame.key = None
+        elif isinstance(node, ScalarNode):
+            frame.key = node
+        else:
+            self._report.error(node.span, "key-not-a-string", "A key must be a string")
+            frame.skips_value = True
+
+    def _fail(self, place: NodeEvent | Event | Node, code: str, message: str) -> NoReturn:
+        start = _mark(
+            place.start if isinstance(place, ScalarNode | SequenceNode | MappingNode) else place.start_mark
+        )
+        self._report.error(_point(self._source, start.index), code, message)
+        raise _Stop
+
+
+def _mark(mark: Mark | None) -> Mark:
+    if mark is None:
+        raise AssertionError("libyaml marks every node")
+    return mark
+
+
+def _point(source: Source, offset: int) -> Span:
+    start = source.position(min(offset, len(source.text)))
+    return Span(source.file, start, start)
+
+
+# libyaml knows YAML 1.1, where these end a line; in YAML 1.2, GitHub's, they are characters like any other.
+_FOREIGN_BREAKS = {0x85: "\ue085", 0x2028: "\ue028", 0x2029: "\ue029"}
+_RESTORED_BREAKS = {0xE085: "\x85", 0xE028: "\u2028", 0xE029: "\u2029"}
+
+_HINTS = {
+    "mapping values are not allowed in this context": "quote a value that contains `: `, or check the indentation",
+    "could not find expected ':'": "check the indentation: this line is read as a key",
+    "did not find expected key": "check the indentation of this line and of the one before",
+    "did not find expected '-' indicator": "check the indentation of this line and of the one before",
+    "found unexpected end of stream": "a quote that is opened here is never closed",
+}
+
+
+def _report_syntax(error: YAMLError, source: Source, report: Report) -> None:
+    if not isinstance(error, MarkedYAMLError) or error.problem is None:
+        report.error(
+            _point(source, _reader_offset(error, source)), "yaml-syntax", "This character is not allowed in YAML"
+        )
+        return
+    mark = error.problem_mark
+    if error.problem in {"could not find expected ':'", "found unexpected end of stream"}:
+        mark = error.context_mark or mark  # where the trouble began, not where it was noticed
+    offset = min(mark.index, len(source.text)) if mark is not None else 0
+    message, hint = error.problem, _HINTS.get(error.problem)
+    if message == "found character that cannot start any token":
+        character = source.text[offset : offset + 1]
+        message = f"The character {character!r} cannot begin a value"
+        hint = "indent with spaces, not with tabs" if character == "\t" else "put the value in quotes"
+    report.error(_point(source, offset), "yaml-syntax", message[:1].upper() + message[1:], hint)
+
+
+def _reader_offset(error: YAMLError, source: Source) -> int:
+    position = getattr(error, "position", 0)  # libyaml counts bytes here
+    return len(source.text.encode()[: max(position, 0)].decode(errors="ignore"))
