@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from terraphim_runner.wire.error import MessageMalformed
 from terraphim_runner.wire.field import KINDS, Payload
+from terraphim_runner.wire.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, dataclass_transform
+    from typing import Any, ClassVar
 
     from terraphim_runner.wire.field import Blob, Flag, Number, Pairs, Reader, Text, Texts, Writer
-else:
-
-    def dataclass_transform(**_: object) -> object:
-        return lambda cls: cls
-
 
 STDOUT = 1
 STDERR = 2
@@ -26,30 +22,22 @@ STDERR = 2
 _CLASSES: dict[int, type[Message]] = {}
 
 
-@dataclass_transform(frozen_default=True)
-class Message:
-    """A frozen record; a dataclass in all but the cost of importing `dataclasses`."""
+class Message(Record):
+    """What all messages have: a kind, and the channel they are about."""
 
     if TYPE_CHECKING:
         kind: ClassVar[int]
-        fields: ClassVar[tuple[str, ...]]
         _writers: ClassVar[tuple[Writer, ...]]
         _readers: ClassVar[tuple[Reader, ...]]
-        channel: int
+    channel: Number
 
     def __init_subclass__(cls, kind: int) -> None:
+        super().__init_subclass__()
         cls.kind = kind
-        cls.fields = ("channel", *cls.__annotations__)
         codecs = [KINDS[annotation] for annotation in cls.__annotations__.values()]
         cls._writers = tuple(writer for writer, _ in codecs)
         cls._readers = tuple(reader for _, reader in codecs)
         _CLASSES[kind] = cls
-
-    def __init__(self, *values: object, **named: object) -> None:
-        given = dict(zip(self.fields, values, strict=False)) | named
-        if len(values) + len(named) != len(self.fields) or given.keys() != set(self.fields):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(self.fields)}")
-        self.__dict__.update(given)
 
     def encode(self) -> bytes:
         """Give the payload of this message's frame.
@@ -73,19 +61,6 @@ class Message:
         make: Any = cls
         message: Message = make(channel, *values)
         return message
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen")
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__dict__ == other.__dict__
-
-    def __hash__(self) -> int:
-        return hash((self.kind, *self.__dict__.values()))
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.fields)
-        return f"{type(self).__name__}({values})"
 
 
 def decode_message(kind: int, channel: int, payload: bytes) -> Message:

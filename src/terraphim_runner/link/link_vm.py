@@ -1,0 +1,77 @@
+"""The port `Vm` on a link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terraphim_runner.link.execution import start_execution
+from terraphim_runner.link.file_transfer import get_file, put_file
+from terraphim_runner.link.tree_transfer import get_tree, put_tree
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.link.execution import LinkExecution
+    from terraphim_runner.link.guest_link import GuestLink
+    from terraphim_runner.ports.vm import Command, Tree, TreePlacement
+
+
+class LinkVm:
+    """A VM whose agent is at the other end of a link.
+
+    `ship_tree` is the provider's way to ship a work tree; a tar stream through the link if it has no better one.
+    """
+
+    def __init__(
+        self,
+        vm_id: VmId,
+        link: GuestLink,
+        *,
+        work_root: str,
+        ship_tree: Callable[[GuestLink, Tree, TreePlacement], Awaitable[None]] = put_tree,
+    ) -> None:
+        """Take a link after its handshake."""
+        self._id = vm_id
+        self._link = link
+        self._work_root = work_root
+        self._ship_tree = ship_tree
+
+    @property
+    def id(self) -> VmId:
+        """Which VM this is."""
+        return self._id
+
+    @property
+    def work_root(self) -> str:
+        """Where workspaces go."""
+        return self._work_root
+
+    @property
+    def link(self) -> GuestLink:
+        """Give the conversation with the agent, for the provider."""
+        return self._link
+
+    def exec(self, command: Command) -> AbstractAsyncContextManager[LinkExecution]:
+        """Start a command."""
+        return start_execution(self._link, command)
+
+    async def put_file(
+        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
+    ) -> None:
+        """Write a file whole or not at all."""
+        await put_file(self._link, path, chunks, mode=mode, user=user)
+
+    def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read a file as a stream."""
+        return get_file(self._link, path)
+
+    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
+        """Ship a work tree."""
+        await self._ship_tree(self._link, tree, placement)
+
+    async def get_tree(self, path: str, destination: Path) -> None:
+        """Bring a directory of the guest into `destination`."""
+        await get_tree(self._link, path, destination)
