@@ -1,0 +1,1 @@
+"""The work tree of a git repository on this machine."""

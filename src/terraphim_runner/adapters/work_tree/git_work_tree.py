@@ -1,0 +1,98 @@
+"""The `WorkTree` of the directory that the user stands in."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from terraphim_runner.adapters.work_tree.git import Git
+from terraphim_runner.adapters.work_tree.listing import list_work_tree
+from terraphim_runner.adapters.work_tree.scratch import Scratch
+from terraphim_runner.adapters.work_tree.shallow_repository import Source, make_shallow_repository
+from terraphim_runner.domain.errors import HostError
+from terraphim_runner.ports.vm import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from terraphim_runner.adapters.work_tree.listing import Listing
+
+
+class GitWorkTree:
+    """Ships the repository around `directory`; `warn` is told what a user may not expect."""
+
+    def __init__(self, directory: Path, scratch_dir: Path, warn: Callable[[str], None]) -> None:
+        """Look at nothing yet; temporary files go below `scratch_dir`."""
+        self._directory = directory
+        self._scratch_dir = scratch_dir
+        self._warn = warn
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tree]:
+        """List the files and make the `.git`; both are gone after the context."""
+        source = await self._find_source()
+        scratch = await _make_scratch(self._scratch_dir)
+        try:
+            yield await self._make_tree(source, scratch.path)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(scratch.remove)
+
+    async def _find_source(self) -> Source:
+        git = Git(self._directory)
+        complaint = await git.complaint("rev-parse", "--show-toplevel")
+        if complaint is None:
+            return await _describe(git)
+        if "not a git repository" not in complaint:
+            raise HostError(f"git cannot read the repository at {self._directory}: {complaint}")
+        self._warn(
+            f"{self._directory} is not a git repository: the run gets every file that .gitignore does not name, "
+            "and a repository without commits"
+        )
+        return Source(self._directory)
+
+    async def _make_tree(self, source: Source, scratch: Path) -> Tree:
+        copy = scratch / "repository"
+        empty = scratch / "empty"
+        for directory in (copy, empty):
+            await anyio.Path(directory).mkdir()
+        git_dir = await make_shallow_repository(source, copy)
+        # Where there is no repository, the new one serves to find out what is ignored.
+        options = () if source.index else (f"--git-dir={git_dir}", f"--work-tree={source.root}")
+        listing = await list_work_tree(Git(source.root, *options), source.root)
+        self._warn_of_omissions(listing)
+        extra = {".git": git_dir} | dict.fromkeys(listing.submodules, empty)
+        return Tree(source.root, listing.files, extra)
+
+    def _warn_of_omissions(self, listing: Listing) -> None:
+        for path in listing.nested:
+            self._warn(f"{path} is a git repository of its own and not a submodule: it is left out")
+        for path in listing.submodules:
+            self._warn(f"the submodule {path} is left empty, as actions/checkout leaves it by default")
+
+
+async def _make_scratch(parent: Path) -> Scratch:
+    try:
+        return await anyio.to_thread.run_sync(Scratch, parent)
+    except OSError as error:
+        raise HostError(
+            f"cannot make a temporary directory in {parent}: {error.strerror}",
+            hint="set state_dir to a directory you can write",
+        ) from error
+
+
+async def _describe(git: Git) -> Source:
+    root = Path(await git.line("rev-parse", "--show-toplevel") or git.directory)
+    index = await git.line("rev-parse", "--path-format=absolute", "--git-path", "index")
+    return Source(
+        root=root,
+        index=Path(index or root / ".git" / "index"),
+        has_commit=await git.complaint("rev-parse", "--quiet", "--verify", "HEAD^{commit}") is None,
+        branch=await git.line("symbolic-ref", "--quiet", "--short", "HEAD"),
+        object_format=await git.line("rev-parse", "--show-object-format") or "sha1",
+        remote_url=await git.line("config", "--get", "remote.origin.url"),
+    )

@@ -1,0 +1,116 @@
+"""A `.git` of depth one: the commit that is checked out and nothing of this machine's."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import anyio.to_thread
+
+from terraphim_runner.adapters.work_tree.git import Git
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OPTIONS = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "fetch.unpackLimit=1",  # one pack, whatever its size
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+    "-c", "protocol.file.allow=always",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.untrackedCache=false",
+    "-c", "core.splitIndex=false",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The repository that is copied."""
+
+    root: Path
+    index: Path | None = None
+    has_commit: bool = False
+    branch: str | None = "main"  # None: no branch is checked out
+    object_format: str = "sha1"
+    remote_url: str | None = None
+
+
+async def make_shallow_repository(source: Source, directory: Path) -> Path:
+    """Make `directory/.git` and give its path."""
+    env = {"GIT_DEFAULT_HASH": source.object_format, "GIT_DEFAULT_REF_FORMAT": "files"}
+    await Git(directory, *_OPTIONS, env=env).run("init", "--quiet", "--template=", ".")
+    git_dir = directory / ".git"
+    git = Git(source.root, *_OPTIONS, f"--git-dir={git_dir}", f"--work-tree={source.root}")
+    if source.branch is not None:
+        await git.run("symbolic-ref", "HEAD", f"refs/heads/{source.branch}")
+    if source.has_commit:
+        await _fetch_commit(git, git_dir, source)
+        await _make_index(git, git_dir, source)
+    await _configure(git, source)
+    return git_dir
+
+
+async def _fetch_commit(git: Git, git_dir: Path, source: Source) -> None:
+    await git.run("fetch", "--quiet", "--no-tags", "--depth=1", str(source.root), "HEAD")
+    head = ("--no-deref", "HEAD") if source.branch is None else ("HEAD",)  # through HEAD the branch is made
+    await git.run("update-ref", *head, "FETCH_HEAD")
+    if source.branch is not None and source.remote_url is not None:
+        await git.run("update-ref", f"refs/remotes/origin/{source.branch}", "FETCH_HEAD")
+    await anyio.Path(git_dir / "FETCH_HEAD").unlink()  # names a path of this machine
+
+
+async def _make_index(git: Git, git_dir: Path, source: Source) -> None:
+    """Make the commit's index, keeping what the user's index knows of files that were not touched since.
+
+    Then git in the guest need not read every file to see that it is unchanged. It is told to compare size and
+    second only, for a copy keeps no more; so what is known to differ must be marked, or a change within the
+    same second would be missed there.
+    """
+    if source.index is not None:
+        await anyio.to_thread.run_sync(_copy_if_there, source.index, git_dir / "index")
+    if await git.complaint("read-tree", "--reset", "HEAD"):  # say, an index that shares a part with another file
+        await anyio.Path(git_dir / "index").unlink(missing_ok=True)
+        await git.run("read-tree", "HEAD")
+    await git.complaint("update-index", "-q", "--refresh")  # its exit code says that there are changes
+    changed = (await git.run("diff-files", "-z", "--diff-filter=MT", "--ignore-submodules")).split(b"\0")
+    records = b"".join(_unrefreshed(*pair) for pair in zip(changed[::2], changed[1::2], strict=False))
+    await git.run("update-index", "-z", "--index-info", stdin=records)
+
+
+def _copy_if_there(index: Path, copy: Path) -> None:
+    if index.exists():
+        shutil.copyfile(index, copy)
+
+
+def _unrefreshed(facts: bytes, path: bytes) -> bytes:
+    """Turn a record of diff-files into one of update-index that sets the same entry without times and size."""
+    mode, _, object_id, *_ = facts.removeprefix(b":").split(b" ")
+    return mode + b" " + object_id + b"\t" + path + b"\0"
+
+
+async def _configure(git: Git, source: Source) -> None:
+    await git.run("config", "core.checkStat", "minimal")
+    await git.run("config", "core.trustctime", "false")
+    url = without_credentials(source.remote_url)
+    if url is not None:
+        await git.run("config", "remote.origin.url", url)
+        await git.run("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+
+
+def without_credentials(url: str | None) -> str | None:
+    """Strip a remote's address of user, password and query; None for a place on this machine."""
+    if url is None:
+        return None
+    if re.match(r"(?:[\w.-]+@)?[\w.-]+:(?!//|:)", url):  # git@host:path
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https", "ssh", "git"}:
+        return None
+    user, _, host = parts.netloc.rpartition("@")
+    login = user.partition(":")[0]
+    netloc = f"{login}@{host}" if parts.scheme == "ssh" and login else host
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))

@@ -1,0 +1,447 @@
+"""What a work tree is, tried on real repositories with the real git."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
+from terraphim_runner.domain.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from terraphim_runner.ports.vm import Tree
+
+_IDENTITY = ("-c", "user.name=A User", "-c", "user.email=user@example.invalid", "-c", "protocol.file.allow=always")
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *_IDENTITY, *arguments],
+        cwd=directory,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _write(root: Path, **contents: str) -> None:
+    for name, content in contents.items():
+        (root / name).write_text(content)
+
+
+def _commit(root: Path, message: str = "a commit") -> None:
+    _git(root, "add", "--all")
+    _git(root, "commit", "--quiet", "-m", message)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests, git's own defaults hold."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with two commits on the branch `topic`."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    _git(root, "init", "--quiet", "--initial-branch=topic")
+    (root / "src").mkdir()
+    _write(root, kept="kept\n", changed="before\n", deleted="deleted\n")
+    (root / "src/deep.txt").write_text("deep\n")
+    (root / ".gitignore").write_text("*.log\n")
+    _commit(root, "first")
+    (root / "script").write_text("#!/bin/sh\n")
+    (root / "script").chmod(0o755)
+    (root / "link").symlink_to("kept")
+    _commit(root, "second")
+    return root
+
+
+class _Copy:
+    """A guest's copy of a tree: whole seconds, other inodes, nothing of the host's settings."""
+
+    def __init__(self, tree: Tree, root: Path) -> None:
+        self.root = root
+        for directory, source in tree.extra.items():
+            shutil.copytree(source, root / directory, symlinks=True)
+        for path in tree.paths:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree.root / path, root / path, follow_symlinks=False)
+            second = os.lstat(tree.root / path).st_mtime_ns // 10**9
+            os.utime(root / path, ns=(second * 10**9, second * 10**9), follow_symlinks=False)
+
+    def git(self, *arguments: str) -> str:
+        return _git(self.root, *arguments)
+
+    def files(self) -> set[str]:
+        return {
+            str(path.relative_to(self.root))
+            for path in self.root.rglob("*")
+            if ".git" not in path.relative_to(self.root).parts and not (path.is_dir() and not path.is_symlink())
+        }
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    """What the user was told."""
+    return []
+
+
+@pytest.fixture
+def ship(tmp_path: Path, warnings: list[str]) -> Callable[[Path], _Copy]:
+    """Take a snapshot and copy it, as a provider would."""
+
+    async def copy(directory: Path) -> _Copy:
+        async with GitWorkTree(directory, tmp_path / "scratch", warnings.append).snapshot() as tree:
+            return _Copy(tree, tmp_path / "guest")
+
+    return lambda directory: anyio.run(copy, directory)
+
+
+def test_a_clean_repository_is_clean_in_the_guest(
+    repository: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+) -> None:
+    """Files, modes, links and the commit are the same; nothing else of the history is there."""
+    copy = ship(repository)
+
+    assert copy.git("status", "--porcelain") == ""
+    assert copy.git("rev-parse", "HEAD") == _git(repository, "rev-parse", "HEAD")
+    assert copy.git("log", "--format=%s") == "second\n"
+    assert copy.git("branch", "--show-current") == "topic\n"
+    assert copy.files() == {"kept", "changed", "deleted", "src/deep.txt", ".gitignore", "script", "link"}
+    assert (copy.root / "script").stat().st_mode & stat.S_IXUSR
+    assert str((copy.root / "link").readlink()) == "kept"
+    assert copy.git("fsck", "--strict") == ""
+    assert warnings == []
+
+
+def test_local_changes_are_local_changes_in_the_guest(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """Changed, deleted, new, ignored: `git status` says what it says here."""
+    _write(repository, changed="after!\n", new="new\n")
+    (repository / "noise.log").write_text("")
+    (repository / "deleted").unlink()
+    (repository / "kept").chmod(0o755)
+
+    copy = ship(repository)
+
+    assert copy.git("status", "--porcelain") == _git(repository, "status", "--porcelain")
+    assert copy.git("diff") == _git(repository, "diff")
+    assert not (copy.root / "noise.log").exists()
+
+
+def test_a_change_of_the_same_size_in_the_same_second_is_seen(
+    repository: Path, ship: Callable[[Path], _Copy]
+) -> None:
+    """The copy keeps whole seconds only, so this file looks untouched to a git that trusts time and size."""
+    before = (repository / "changed").stat().st_mtime_ns
+    _write(repository, changed="BEFORE\n")
+    os.utime(repository / "changed", ns=(before, before // 10**9 * 10**9 + 1))
+
+    assert ship(repository).git("status", "--porcelain") == " M changed\n"
+
+
+def test_unchanged_files_need_not_be_read_in_the_guest(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """The index knows their times: content that is swapped behind its back is not noticed."""
+    copy = ship(repository)
+    path = copy.root / "kept"
+    moment = path.stat().st_mtime_ns
+    path.write_text("KEPT\n")
+    os.utime(path, ns=(moment, moment))
+
+    assert copy.git("diff-files", "--name-only") == ""
+
+
+def test_what_is_staged_is_shown_as_changed(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """The guest's index is the commit's; no content is lost or missing."""
+    _write(repository, changed="staged\n", new="new\n")
+    _git(repository, "add", "--all")
+
+    copy = ship(repository)
+
+    assert copy.git("status", "--porcelain") == " M changed\n?? new\n"
+    assert "+staged" in copy.git("diff")
+
+
+def test_an_unfinished_merge_does_not_stop_a_run(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """A path with three stages is one file."""
+    _git(repository, "checkout", "--quiet", "-b", "other", "HEAD~1")
+    _write(repository, changed="other\n")
+    _commit(repository)
+    _git(repository, "checkout", "--quiet", "topic")
+    _write(repository, changed="topic\n")
+    _commit(repository)
+    merge = subprocess.run(["git", *_IDENTITY, "merge", "other"], cwd=repository, check=False, capture_output=True)
+
+    copy = ship(repository)
+
+    assert merge.returncode == 1
+    assert copy.git("status", "--porcelain") == " M changed\n"
+
+
+def test_a_repository_without_commits_ships_its_files(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """`git init`, a workflow, and go."""
+    shutil.rmtree(repository / ".git")
+    _git(repository, "init", "--quiet", "--initial-branch=fresh")
+
+    copy = ship(repository)
+
+    assert copy.git("status", "--porcelain") == _git(repository, "status", "--porcelain")
+    assert copy.git("branch", "--show-current") == "fresh\n"
+
+
+def test_a_directory_without_a_repository_is_taken_with_a_warning(
+    repository: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+) -> None:
+    """What `.gitignore` names stays here even so."""
+    shutil.rmtree(repository / ".git")
+    (repository / "noise.log").write_text("")
+
+    copy = ship(repository)
+
+    assert copy.files() == {"kept", "changed", "deleted", "src/deep.txt", ".gitignore", "script", "link"}
+    assert copy.git("status", "--porcelain").count("??") == 7
+    assert [warning.startswith(f"{repository} is not a git repository") for warning in warnings] == [True]
+
+
+def test_a_subdirectory_stands_for_its_repository(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """A user may stand anywhere in it."""
+    assert "kept" in ship(repository / "src").files()
+
+
+def test_a_linked_work_tree_ships_its_own_commit(
+    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]
+) -> None:
+    """There `.git` is a file that names a directory elsewhere."""
+    _git(repository, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"), "HEAD~1")
+    (tmp_path / "side" / "kept").write_text("in the side tree\n")
+
+    copy = ship(tmp_path / "side")
+
+    assert copy.git("log", "--format=%s") == "first\n"
+    assert copy.git("branch", "--show-current") == "side\n"
+    assert copy.git("status", "--porcelain") == " M kept\n"
+
+
+def test_a_detached_head_stays_detached(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """Nobody invents a branch."""
+    _git(repository, "checkout", "--quiet", "--detach", "HEAD~1")
+
+    copy = ship(repository)
+
+    assert copy.git("log", "--format=%s") == "first\n"
+    assert copy.git("branch", "--show-current") == ""
+
+
+def test_unusual_names_arrive_as_they_are(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """Line ends, quotes, leading dashes, bytes that are no text."""
+    names = [
+        b"line\nend",
+        b'"quoted"',
+        b"-dash",
+        b" space ",
+        b"\xff\xfe",
+        "\u00fc".encode(),
+        b"tab\tname",
+        b"a\\b",
+    ]
+    for name in names:
+        (repository / os.fsdecode(name)).write_text("x")
+    _git(repository, "add", "--", ":(literal)-dash", "tab\tname")
+
+    copy = ship(repository)
+
+    assert {os.fsdecode(name) for name in names} <= copy.files()
+    assert copy.git("status", "--porcelain", "-z").count("??") == len(names)
+
+
+def test_a_submodule_is_an_empty_directory_and_clean(
+    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+) -> None:
+    """That is what `actions/checkout` yields unless it is told otherwise."""
+    library = tmp_path / "library"
+    library.mkdir()
+    _git(library, "init", "--quiet")
+    _write(library, content="content\n")
+    _commit(library)
+    _git(repository, "submodule", "--quiet", "add", str(library), "vendor/library")
+    _commit(repository)
+
+    copy = ship(repository)
+
+    assert list((copy.root / "vendor/library").iterdir()) == []
+    assert copy.git("status", "--porcelain") == ""
+    assert warnings == ["the submodule vendor/library is left empty, as actions/checkout leaves it by default"]
+
+
+def test_a_repository_within_is_left_out_and_said(
+    repository: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+) -> None:
+    """Git knows nothing of its files, so neither can a checkout."""
+    nested = repository / "nested"
+    nested.mkdir()
+    _git(nested, "init", "--quiet")
+    _write(nested, content="content\n")
+    _commit(nested)
+
+    copy = ship(repository)
+
+    assert not (copy.root / "nested").exists()
+    assert warnings == ["nested is a git repository of its own and not a submodule: it is left out"]
+
+
+def test_files_behind_a_link_are_not_part_of_the_tree(
+    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]
+) -> None:
+    """A directory that became a link ships as the link, and nothing from where it leads."""
+    shutil.rmtree(repository / "src")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "deep.txt").write_text("a secret of this machine")
+    (repository / "src").symlink_to(tmp_path / "outside")
+
+    copy = ship(repository)
+
+    assert "src/deep.txt" not in copy.files()
+    assert (copy.root / "src").is_symlink()
+
+
+def test_what_is_no_file_any_more_is_not_shipped(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """A pipe in the place of a tracked file would block whoever reads it."""
+    (repository / "changed").unlink()
+    os.mkfifo(repository / "changed")
+
+    assert "changed" not in ship(repository).files()
+
+
+def test_nothing_of_this_machine_is_in_the_repository(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """No hook, no setting, no path, no password goes along."""
+    hook = repository / ".git/hooks/post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n")
+    _git(repository, "config", "user.signingKey", "a-secret")
+    _git(repository, "remote", "add", "origin", "https://user:a-secret@git.example.invalid/o/r.git?token=a-secret")
+
+    copy = ship(repository)
+    files = [path for path in (copy.root / ".git").rglob("*") if path.is_file()]
+
+    assert copy.git("remote", "get-url", "origin") == "https://git.example.invalid/o/r.git\n"
+    assert copy.git("rev-parse", "origin/topic") == copy.git("rev-parse", "topic")
+    assert not (copy.root / ".git/hooks").exists()
+    for path in files:
+        assert b"a-secret" not in path.read_bytes()
+        assert os.fsencode(repository) not in path.read_bytes()
+
+
+def test_looking_changes_nothing_in_the_repository(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """Not even the times in the index."""
+    _write(repository, changed="after\n")
+    before = {path: path.stat().st_mtime_ns for path in repository.rglob("*")}
+
+    ship(repository)
+
+    assert {path: path.stat().st_mtime_ns for path in repository.rglob("*")} == before
+
+
+def test_a_git_hook_of_another_repository_can_start_a_run(
+    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git tells its hooks by variables which repository it means; here they lead astray."""
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "another"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "another-index"))
+    copy = ship(repository)
+    monkeypatch.undo()
+
+    assert "kept" in copy.files()
+
+
+def test_a_hash_of_another_kind_is_kept(tmp_path: Path, ship: Callable[[Path], _Copy]) -> None:
+    """Repositories with SHA-256 exist."""
+    root = tmp_path / "sha256"
+    root.mkdir()
+    _git(root, "init", "--quiet", "--object-format=sha256")
+    _write(root, kept="kept\n")
+    _commit(root)
+
+    assert len(ship(root).git("rev-parse", "HEAD").strip()) == 64
+
+
+def test_an_index_in_two_files_is_read_anew(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """A split index cannot be copied alone."""
+    _git(repository, "config", "core.splitIndex", "true")
+    _git(repository, "update-index", "--split-index")
+    _write(repository, changed="after\n")
+
+    assert ship(repository).git("status", "--porcelain") == " M changed\n"
+
+
+def test_a_repository_that_git_cannot_read_is_a_clear_error(
+    repository: Path, ship: Callable[[Path], _Copy]
+) -> None:
+    """It is not taken for a directory without one."""
+    (repository / ".git/config").write_text("[core\n")
+
+    with pytest.raises(HostError, match="git cannot read the repository"):
+        ship(repository)
+
+
+def test_a_missing_git_is_said(
+    repository: Path, ship: Callable[[Path], _Copy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the command that mends it."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(HostError, match="git is not installed") as raised:
+        ship(repository)
+
+    assert raised.value.hint is not None
+    assert "apt-get install git" in raised.value.hint
+
+
+def test_nothing_is_left_behind(repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]) -> None:
+    """The temporary `.git` goes with the context."""
+    ship(repository)
+
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_what_a_killed_runner_left_goes_with_the_next_and_the_living_keep_theirs(tmp_path: Path) -> None:
+    """The lock on a directory ends with its process, so nobody has to remember."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from terraphim_runner.adapters.work_tree.scratch import Scratch\n"
+        "print(Scratch(Path(sys.argv[1])).path, flush=True); sys.stdin.read()"
+    )
+
+    def start() -> tuple[subprocess.Popen[str], Path]:
+        argv = [sys.executable, "-c", program, str(tmp_path)]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        return process, Path(process.stdout.readline().strip())
+
+    dead, dead_path = start()
+    with dead:
+        dead.kill()
+    was_left = dead_path.is_dir()
+    living, living_path = start()
+    third, third_path = start()
+    found = set(tmp_path.iterdir())
+    for process in (living, third):
+        with process:
+            process.kill()
+
+    assert was_left
+    assert found == {living_path, third_path}
