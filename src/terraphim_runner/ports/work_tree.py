@@ -19,7 +19,8 @@ class WorkTree(Protocol):
     def snapshot(self) -> AbstractAsyncContextManager[Tree]:
         """List the tracked and the untracked, not ignored, files, and a `.git` of depth one.
 
-        `git status` in the copy shows what it shows here, except that nothing is staged. The tree is valid inside the context only.
+        `git status` in the copy shows what it shows here, except that nothing is staged.
+        The tree is valid inside the context only.
 
         Raises:
             HostError: git is missing or cannot read the repository.

@@ -86,12 +86,16 @@ async def _make_scratch(parent: Path) -> Scratch:
 
 
 async def _describe(git: Git) -> Source:
-    root = Path(await git.line("rev-parse", "--show-toplevel") or git.directory)
+    root = await git.line("rev-parse", "--show-toplevel")
     index = await git.line("rev-parse", "--path-format=absolute", "--git-path", "index")
+    objects = await git.line("rev-parse", "--path-format=absolute", "--git-path", "objects")
+    if root is None or index is None or objects is None:
+        raise HostError(f"git does not say where the repository of {git.directory} is")
     return Source(
-        root=root,
-        index=Path(index or root / ".git" / "index"),
-        has_commit=await git.complaint("rev-parse", "--quiet", "--verify", "HEAD^{commit}") is None,
+        root=Path(root),
+        index=Path(index),
+        objects=Path(objects),
+        commit=await git.line("rev-parse", "--quiet", "--verify", "HEAD^{commit}"),
         branch=await git.line("symbolic-ref", "--quiet", "--short", "HEAD"),
         object_format=await git.line("rev-parse", "--show-object-format") or "sha1",
         remote_url=await git.line("config", "--get", "remote.origin.url"),

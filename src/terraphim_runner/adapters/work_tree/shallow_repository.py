@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     "-c", "core.hooksPath=/dev/null",
-    "-c", "fetch.unpackLimit=1",  # one pack, whatever its size
-    "-c", "gc.auto=0",
-    "-c", "maintenance.auto=false",
-    "-c", "protocol.file.allow=always",
     "-c", "core.fsmonitor=false",
     "-c", "core.untrackedCache=false",
     "-c", "core.splitIndex=false",
@@ -33,7 +30,8 @@ class Source:
 
     root: Path
     index: Path | None = None
-    has_commit: bool = False
+    objects: Path | None = None
+    commit: str | None = None  # None: there is none yet
     branch: str | None = "main"  # None: no branch is checked out
     object_format: str = "sha1"
     remote_url: str | None = None
@@ -47,20 +45,33 @@ async def make_shallow_repository(source: Source, directory: Path) -> Path:
     git = Git(source.root, *_OPTIONS, f"--git-dir={git_dir}", f"--work-tree={source.root}")
     if source.branch is not None:
         await git.run("symbolic-ref", "HEAD", f"refs/heads/{source.branch}")
-    if source.has_commit:
-        await _fetch_commit(git, git_dir, source)
+    if source.commit is not None:
+        await _copy_objects(git_dir, source, source.commit)
+        await _set_references(git, source, source.commit)
         await _make_index(git, git_dir, source)
     await _configure(git, source)
     return git_dir
 
 
-async def _fetch_commit(git: Git, git_dir: Path, source: Source) -> None:
-    await git.run("fetch", "--quiet", "--no-tags", "--depth=1", str(source.root), "HEAD")
+async def _copy_objects(git_dir: Path, source: Source, commit: str) -> None:
+    """Pack what the commit consists of.
+
+    Ten times faster than a fetch, for nothing is compressed or checked anew; and nothing is written to the source,
+    as it would be by a git that runs there.
+    """
+    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": json.dumps(str(source.objects), ensure_ascii=False)}
+    git = Git(git_dir, *_OPTIONS, f"--git-dir={git_dir}", env=env)
+    objects = await git.run("rev-list", "--objects", "--no-object-names", "--no-walk", commit)
+    target = git_dir / "objects" / "pack" / "pack"
+    await git.run("pack-objects", "-q", "--window=0", "--compression=0", str(target), stdin=objects)
+    await anyio.Path(git_dir / "shallow").write_text(f"{commit}\n", encoding="ascii")
+
+
+async def _set_references(git: Git, source: Source, commit: str) -> None:
     head = ("--no-deref", "HEAD") if source.branch is None else ("HEAD",)  # through HEAD the branch is made
-    await git.run("update-ref", *head, "FETCH_HEAD")
+    await git.run("update-ref", *head, commit)
     if source.branch is not None and source.remote_url is not None:
-        await git.run("update-ref", f"refs/remotes/origin/{source.branch}", "FETCH_HEAD")
-    await anyio.Path(git_dir / "FETCH_HEAD").unlink()  # names a path of this machine
+        await git.run("update-ref", f"refs/remotes/origin/{source.branch}", commit)
 
 
 async def _make_index(git: Git, git_dir: Path, source: Source) -> None:
