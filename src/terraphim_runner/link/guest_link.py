@@ -274,6 +274,9 @@ class GuestLink:
         except (VersionMismatch, FrameVersionUnknown) as exc:
             reason = str(exc)
             self.fail(lambda: GuestError(reason, hint=_REBUILD))
+        except InfraError:
+            if self._failure is None:  # else it is what ended the link, told to one of its own tasks
+                raise
         except WireError as exc:
             reason = f"the guest broke the protocol: {exc}"
             self.fail(lambda: GuestError(reason))

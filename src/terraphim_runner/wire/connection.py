@@ -27,6 +27,7 @@ class Connection:
     def __init__(self, opener: type[Message], noise_limit: int | None = None) -> None:
         """Take the message that opens the other end's half: `Hello` for a guest, `Ready` for a host."""
         self._opener = opener.kind
+        self._noise_limit = noise_limit
         self._decoder = FrameDecoder(noise_limit)
         self._sent = 0
         self._expected: int | None = None
@@ -54,6 +55,11 @@ class Connection:
         """
         frames = self._decoder.feed(data)
         return [decode_message(f.kind, f.channel, f.payload) for f in frames if self._is_expected(f)]
+
+    def reset(self) -> None:
+        """Wait for a new opening of the other end; this end's count goes on."""
+        self._decoder = FrameDecoder(self._noise_limit)
+        self._expected = None
 
     def _is_expected(self, frame: Frame) -> bool:
         if frame.kind == self._opener:

@@ -115,7 +115,7 @@ class PutFile(Message, kind=5):
 
 
 class GetFile(Message, kind=6):
-    """Read a file: answered by Data and End, or Failed."""
+    """Read a file: answered by Started, Data and End, or Failed at any point."""
 
     path: Text
     window: Number

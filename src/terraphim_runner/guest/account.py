@@ -1,0 +1,35 @@
+"""Users of the guest."""
+
+from __future__ import annotations
+
+import os
+
+
+class Account:
+    """Who a command runs as, or a file belongs to."""
+
+    __slots__ = ("gid", "groups", "uid")
+
+    def __init__(self, uid: int, gid: int, groups: list[int]) -> None:
+        """Take the ids; `groups` are the supplementary ones."""
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+
+    def assume(self) -> None:
+        """Become this user, for good."""
+        os.setgroups(self.groups)
+        os.setresgid(self.gid, self.gid, self.gid)
+        os.setresuid(self.uid, self.uid, self.uid)
+
+
+def find_account(name: str) -> Account:
+    """Look a user up in the guest's password file.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    import pwd  # noqa: PLC0415 - late, it is not needed at boot
+
+    entry = pwd.getpwnam(name)
+    return Account(entry.pw_uid, entry.pw_gid, os.getgrouplist(name, entry.pw_gid))

@@ -1,0 +1,337 @@
+"""The agent: reads the host's messages, does what they ask, never gives up."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # `signal` costs 4 ms at boot, for `enum`
+import os
+import sys
+from time import monotonic
+
+from terraphim_runner.guest.account import find_account
+from terraphim_runner.guest.activity import Activity
+from terraphim_runner.guest.execution import Execution
+from terraphim_runner.guest.file_transfer import Download, Upload, make_empty_directory
+from terraphim_runner.guest.kernel import become_subreaper, set_parent_death_signal
+from terraphim_runner.guest.loop import Loop
+from terraphim_runner.guest.port import Port, open_virtio_port
+from terraphim_runner.guest.process_table import find_descendants, send_signal
+from terraphim_runner.guest.process_tree import CgroupTree, SupervisedTree, can_use_cgroups
+from terraphim_runner.wire.connection import NEWEST_VERSION, OLDEST_VERSION, Connection, choose_version
+from terraphim_runner.wire.error import WireError
+from terraphim_runner.wire.message import (
+    Close,
+    Closed,
+    Credit,
+    Data,
+    Done,
+    End,
+    Exec,
+    Failed,
+    Fault,
+    GetFile,
+    Hello,
+    MakeDirectory,
+    MountMailbox,
+    Personalize,
+    Ping,
+    Pong,
+    PowerOff,
+    PutFile,
+    Ready,
+    ReleaseMailbox,
+    Signal,
+    Sync,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from terraphim_runner.guest.account import Account
+    from terraphim_runner.guest.mailbox import Mailbox
+    from terraphim_runner.guest.process_tree import ProcessTree
+    from terraphim_runner.wire.message import Message
+
+VERSION = "0.1.0"
+
+_FAREWELL_S = 5.0
+
+
+class Agent:
+    """Serves one host at a time; a new Hello, or the end of the stream, ends everything the last one started."""
+
+    def __init__(self, fd: int, *, is_machine: bool) -> None:
+        """Take the stream to the host.
+
+        `is_machine`: this is PID 1, the machine is its to change and outlives the host's connection. Otherwise
+        commands and files are this process's user's, whatever the host asks for, and the host's end is its end.
+        """
+        self._is_machine = is_machine
+        self._loop = Loop(self._take_error)
+        self._port = Port(self._loop, fd, on_bytes=self._take_bytes, on_hang_up=self._take_hang_up)
+        self._connection = Connection(Hello)
+        self._activities: dict[int, Activity] = {}
+        self._mailbox: Mailbox | None = None
+        self._greetings = 0
+        self._handlers: dict[type[Message], Callable[[Any], None]] = {
+            Hello: self._greet,
+            Exec: self._execute,
+            Close: self._close,
+            PutFile: self._put_file,
+            GetFile: self._get_file,
+            MakeDirectory: self._make_directory,
+            MountMailbox: self._mount_mailbox,
+            ReleaseMailbox: self._release_mailbox,
+            Personalize: self._personalize,
+            Ping: lambda message: self._send(Pong(message.channel)),
+            Sync: lambda message: self._answer(message, os.sync),
+            PowerOff: self._power_off,
+            Data: lambda message: self._activity(message).take_data(message.content),
+            End: lambda message: self._activity(message).take_end(),
+            Credit: lambda message: self._activity(message).take_credit(message.size),
+            Signal: lambda message: self._activity(message).take_signal(message.number),
+        }
+
+    def run(self) -> None:
+        """Serve until the host is gone; as a machine, for ever."""
+        self._loop.run()
+        deadline = self._loop.call_later(_FAREWELL_S, lambda: None)
+        while self._loop.has_children and monotonic() < deadline.due:
+            self._loop.turn()
+
+    def leave(self) -> None:
+        """End everything, and `run`; safe to call from a signal handler."""
+        self._loop.call_soon(self._take_hang_up)
+
+    # ------------------------------------------------------------ the stream
+    def _send(self, message: Message) -> None:
+        self._port.write(self._connection.send(message))
+
+    def _take_bytes(self, data: bytes) -> None:
+        try:
+            messages = self._connection.receive(data)
+        except WireError as exc:
+            self._take_error(exc)
+            return
+        for message in messages:
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise WireError(f"{type(message).__name__} is not for a guest")
+            handler(message)
+
+    def _take_hang_up(self) -> None:
+        self._end_activities()
+        self._connection.reset()
+        self._port.drop()
+        self._loop.is_running = self._is_machine
+
+    def _take_error(self, error: Exception) -> None:
+        """Tell host and console of what should not happen, and await a new Hello; the agent itself goes on."""
+        text = f"{type(error).__name__}: {error}"
+        os.write(2, f"terraphim-runner agent: {text}\n".encode("utf-8", "replace"))
+        self._end_activities()
+        self._send(Fault(0, text[:1000].encode("utf-8", "replace").decode()))
+        self._connection.reset()
+
+    def _end_activities(self) -> None:
+        activities, self._activities = self._activities, {}
+        for activity in activities.values():
+            activity.close(lambda: None)
+
+    def _greet(self, message: Hello) -> None:
+        self._end_activities()
+        self._greetings += 1
+        version = choose_version(message.oldest, message.newest)
+        self._send(
+            Ready(
+                0,
+                version=version,
+                oldest=OLDEST_VERSION,
+                newest=NEWEST_VERSION,
+                nonce=message.nonce,
+                agent=VERSION,
+                pid=os.getpid(),
+                boot_id=_boot_id(),
+                python=sys.version.partition(" ")[0],
+            )
+        )
+
+    # ------------------------------------------------------------ activities
+    def _activity(self, message: Message) -> Activity:
+        return self._activities.get(message.channel, _NOTHING)
+
+    def _close(self, message: Close) -> None:
+        closed = Closed(message.channel)
+        self._activities.pop(message.channel, _NOTHING).close(lambda: self._send(closed))
+
+    def _execute(self, message: Exec) -> None:
+        execution = Execution(message, self._loop, self._port, self._send)
+        try:
+            account = self._find_account(message.user)
+            execution.start(self._new_tree(message.channel), account, is_machine=self._is_machine)
+        except (OSError, ValueError, LookupError) as exc:
+            self._fail(message, exc)
+        else:
+            self._activities[message.channel] = execution
+
+    def _new_tree(self, channel: int) -> ProcessTree:
+        if self._is_machine and can_use_cgroups():
+            return CgroupTree(self._loop, f"exec-{self._greetings}-{channel}")
+        return SupervisedTree(self._loop)
+
+    def _find_account(self, name: str) -> Account | None:
+        return find_account(name) if self._is_machine else None
+
+    def _put_file(self, message: PutFile) -> None:
+        try:
+            account = self._find_account(message.user)
+            self._activities[message.channel] = Upload(message, account, self._send_last)
+        except (OSError, ValueError, LookupError) as exc:
+            self._fail(message, exc)
+
+    def _get_file(self, message: GetFile) -> None:
+        try:
+            download = Download(message, self._port, self._send_last)
+        except (OSError, ValueError) as exc:
+            self._fail(message, exc)
+        else:
+            self._activities[message.channel] = download
+            download.start()
+
+    def _send_last(self, message: Message) -> None:
+        self._send(message)
+        if isinstance(message, (Done, End, Failed)):
+            self._activities.pop(message.channel, None)
+
+    # ------------------------------------------------------------ questions with one answer
+    def _make_directory(self, message: MakeDirectory) -> None:
+        self._answer(message, lambda: make_empty_directory(message.path, self._find_account(message.user)))
+
+    def _mount_mailbox(self, message: MountMailbox) -> None:
+        def mount() -> None:
+            account = self._find_account(message.user)
+            self._own_mailbox().mount(message.serial, message.path, account)
+
+        self._answer(message, mount)
+
+    def _release_mailbox(self, message: ReleaseMailbox) -> None:
+        self._answer(message, lambda: self._own_mailbox().release())
+
+    def _personalize(self, message: Personalize) -> None:
+        def change() -> None:
+            from terraphim_runner.guest.machine import personalize  # noqa: PLC0415 - late, not needed at boot
+
+            self._check_machine()
+            personalize(message)
+
+        self._answer(message, change)
+
+    def _power_off(self, message: PowerOff) -> None:
+        def turn_off() -> None:
+            from terraphim_runner.guest.machine import turn_off  # noqa: PLC0415 - late, not needed at boot
+
+            self._check_machine()
+            turn_off()
+
+        self._answer(message, turn_off)
+
+    def _own_mailbox(self) -> Mailbox:
+        from terraphim_runner.guest.mailbox import Mailbox  # noqa: PLC0415 - late, not needed at boot
+
+        self._check_machine()
+        self._mailbox = self._mailbox or Mailbox()
+        return self._mailbox
+
+    def _check_machine(self) -> None:
+        if not self._is_machine:
+            raise PermissionError(1, "this agent is a process on the host, not a machine")
+
+    def _answer(self, message: Message, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (OSError, ValueError, LookupError) as exc:
+            self._fail(message, exc)
+        else:
+            self._send(Done(message.channel))
+
+    def _fail(self, message: Message, error: Exception) -> None:
+        number = (error.errno or 0) if isinstance(error, OSError) else 0
+        self._send(Failed(message.channel, number, _describe(error)))
+
+
+_NOTHING = Activity()
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, OSError):
+        subject = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{subject}{error.strerror}"
+    return str(error.args[0] if error.args else error)
+
+
+def _boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def main() -> None:
+    """Be the agent: of a virtual machine as PID 1, or of one socket: `--fd NUMBER --parent PID`."""
+    _make_streams_sure()
+    _catch_ignored_signals()
+    os.umask(0o022)
+    options = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
+    if "--fd" in options:
+        _serve_socket(int(options["--fd"]), int(options["--parent"]))
+    else:
+        _prepare_machine()
+        Agent(open_virtio_port(), is_machine=True).run()
+
+
+def _serve_socket(fd: int, parent: int) -> None:
+    become_subreaper()
+    set_parent_death_signal(_signal.SIGTERM)
+    if os.getppid() != parent:
+        return  # it died before the line above
+    os.set_inheritable(fd, False)
+    agent = Agent(fd, is_machine=False)
+    _signal.signal(_signal.SIGTERM, lambda *_: agent.leave())
+    agent.run()
+    _kill_descendants()
+
+
+def _kill_descendants() -> None:
+    """Kill what a supervisor that was killed itself has left behind."""
+    while found := find_descendants(os.getpid()):
+        if not any(send_signal(process, _signal.SIGKILL) for process in found):
+            return
+        os.waitid(os.P_ALL, 0, os.WEXITED)
+
+
+def _prepare_machine() -> None:
+    """Come first when there is little of anything: processor, memory, descriptors. Commands give it up again."""
+    os.setpriority(os.PRIO_PROCESS, 0, -20)
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("-1000")
+
+
+def _make_streams_sure() -> None:
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    while null <= 2:
+        os.set_inheritable(null, True)
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    os.close(null)
+
+
+def _catch_ignored_signals() -> None:
+    """Catch what is ignored, so that exec resets it in commands; block nothing."""
+    for number in range(1, _signal.NSIG):
+        try:
+            if _signal.getsignal(number) == _signal.SIG_IGN or number == _signal.SIGINT:
+                _signal.signal(number, lambda *_: None)
+        except (OSError, ValueError):
+            continue  # the threading library's own
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, [])

@@ -1,0 +1,86 @@
+"""System calls that Python 3.11 lacks."""
+
+from __future__ import annotations
+
+import os
+from fcntl import ioctl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_POWER_OFF = 0x4321FEDC
+_BLKFLSBUF = 0x1261
+_RNDADDENTROPY = 0x40085203
+_RNDRESEEDCRNG = 0x5207
+
+_libraries: list[CDLL] = []
+
+
+def become_subreaper() -> None:
+    """Have the orphans among this process's descendants handed to it."""
+    _check(_libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def set_parent_death_signal(number: int) -> None:
+    """Be sent a signal when the thread that started this process ends."""
+    _check(_libc().prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0))
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
+    """Mount a file system."""
+    texts = [os.fsencode(text) for text in (source, target, kind)]
+    _check(_libc().mount(*texts, flags, os.fsencode(options)), target)
+
+
+def unmount(target: str) -> None:
+    """Unmount a file system that nobody uses."""
+    _check(_libc().umount2(os.fsencode(target), 0), target)
+
+
+def power_off() -> None:
+    """Turn the machine off, at once."""
+    _check(_libc().reboot(_POWER_OFF))
+
+
+def flush_block_device(path: str) -> None:
+    """Forget what the kernel has cached of a disk that somebody else writes."""
+    disk = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        ioctl(disk, _BLKFLSBUF, 0)
+    finally:
+        os.close(disk)
+
+
+def add_entropy(entropy: bytes) -> None:
+    """Give the kernel's random generator new secrets, and have it use them from now on."""
+    bits, size = len(entropy) * 8, len(entropy)
+    pool = bits.to_bytes(4, "little") + size.to_bytes(4, "little") + entropy
+    device = os.open("/dev/urandom", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        ioctl(device, _RNDADDENTROPY, pool)
+        ioctl(device, _RNDRESEEDCRNG)
+    finally:
+        os.close(device)
+
+
+def _libc() -> CDLL:
+    if not _libraries:
+        from ctypes import CDLL  # noqa: PLC0415 - late, it costs 4 ms and is not needed at boot
+
+        _libraries.append(CDLL(None, use_errno=True))
+    return _libraries[0]
+
+
+def _check(result: int, path: str | None = None) -> None:
+    if result != 0:
+        from ctypes import get_errno  # noqa: PLC0415
+
+        number = get_errno()
+        raise OSError(number, os.strerror(number), path)

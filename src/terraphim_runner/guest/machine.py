@@ -1,0 +1,53 @@
+"""The machine as a whole: what makes a restored clone its own, and its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from terraphim_runner.guest.kernel import add_entropy, power_off
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from terraphim_runner.wire.message import Personalize
+
+_MACHINE_ID = "/etc/machine-id"
+_HOSTNAME = "/proc/sys/kernel/hostname"
+
+
+def personalize(request: Personalize) -> None:
+    """Set the clock, feed the random generators and change the names; what is empty stays.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if request.unix_ns:
+        time.clock_settime_ns(time.CLOCK_REALTIME, request.unix_ns)
+    if request.entropy:
+        add_entropy(request.entropy)
+        _reseed_python()
+    if request.machine_id:
+        _replace(_MACHINE_ID, request.machine_id)
+    if request.hostname:
+        with open(_HOSTNAME, "w", encoding="utf-8") as file:
+            file.write(request.hostname)
+
+
+def turn_off() -> None:
+    """Write the disks and turn the machine off."""
+    os.sync()
+    power_off()
+
+
+def _reseed_python() -> None:
+    random = sys.modules.get("random")  # the agent does not import it; a module of the library may have
+    if random is not None:
+        random.seed()
+
+
+def _replace(path: str, text: str) -> None:
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+    os.chmod(f"{path}.new", 0o444)
+    os.rename(f"{path}.new", path)

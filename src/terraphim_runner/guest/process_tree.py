@@ -1,0 +1,216 @@
+"""A command and everything it started: to start, to signal, to kill as one."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # `signal` costs 4 ms at boot, for `enum`
+import os
+from select import EPOLLIN
+
+from terraphim_runner.guest.supervisor import KILL_ALL, Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from terraphim_runner.guest.child import Child
+    from terraphim_runner.guest.loop import Loop
+
+CGROUPS = "/sys/fs/cgroup"
+
+_RETRY_S = 0.002
+_RETRY_MOST_S = 0.2
+
+
+class ProcessTree:
+    """What an execution needs of a tree."""
+
+    def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
+        """Fork and become the child; give the number of a process that stands for the tree.
+
+        `on_exit` is called with the command's wait status.
+
+        Raises:
+            OSError: no process can be made; nothing is left.
+        """
+        raise NotImplementedError
+
+    def signal(self, number: int) -> None:
+        """Signal every process of the tree."""
+        raise NotImplementedError
+
+    def kill(self, on_gone: Callable[[], None]) -> None:
+        """Kill every process of the tree, and call when none is left."""
+        raise NotImplementedError
+
+
+class CgroupTree(ProcessTree):
+    """A tree in a cgroup of its own; for PID 1, which gets the orphans."""
+
+    def __init__(self, loop: Loop, name: str) -> None:
+        """Take a name for the cgroup."""
+        self._loop = loop
+        self._path = f"{CGROUPS}/{name}"
+        self._wait_s = _RETRY_S
+
+    def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
+        """Fork into the cgroup."""
+        os.mkdir(self._path)
+        try:
+            pid = os.fork()
+        except OSError:
+            os.rmdir(self._path)
+            raise
+        if pid == 0:
+            child.become(lambda: _write(f"{self._path}/cgroup.procs", b"0"))
+        self._loop.watch_child(pid, on_exit)
+        return pid
+
+    def signal(self, number: int) -> None:
+        """Signal every process of the cgroup and those below it."""
+        if number == _signal.SIGKILL:
+            _write(f"{self._path}/cgroup.kill", b"1")
+            return
+        for directory in _walk(self._path):
+            for pid in _read(f"{directory}/cgroup.procs").split():
+                try:  # noqa: SIM105 - contextlib costs boot time
+                    os.kill(int(pid), number)
+                except OSError:
+                    pass
+
+    def kill(self, on_gone: Callable[[], None]) -> None:
+        """Kill, and remove the cgroup."""
+        if self._remove():
+            on_gone()
+            return
+        _write(f"{self._path}/cgroup.kill", b"1")
+        self._loop.call_later(self._wait_s, lambda: self.kill(on_gone))
+        self._wait_s = min(self._wait_s * 2, _RETRY_MOST_S)
+
+    def _remove(self) -> bool:
+        try:
+            for directory in reversed(_walk(self._path)):
+                os.rmdir(directory)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
+class SupervisedTree(ProcessTree):
+    """A tree below a process of its own."""
+
+    def __init__(self, loop: Loop) -> None:
+        """Start with nothing."""
+        self._loop = loop
+        self._orders_fd = -1
+        self._report_fd = -1
+        self._on_exit: Callable[[int], None] | None = None
+        self._on_gone: Callable[[], None] | None = None
+        self._is_gone = False
+
+    def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
+        """Fork the supervisor, which forks the command."""
+        orders_read, self._orders_fd = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._report_fd, report_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            _close(orders_read, self._orders_fd)
+            raise
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _supervise(orders_read, report_write, child)
+        except OSError:
+            _close(self._orders_fd, self._report_fd)
+            raise
+        finally:
+            _close(orders_read, report_write)
+        self._on_exit = on_exit
+        self._loop.watch(self._report_fd, EPOLLIN, self._take_report)
+        self._loop.watch_child(pid, self._take_end)
+        return pid
+
+    def signal(self, number: int) -> None:
+        """Have the supervisor signal every process."""
+        self._order(number)
+
+    def kill(self, on_gone: Callable[[], None]) -> None:
+        """Have the supervisor kill every process, and end."""
+        if self._is_gone:
+            on_gone()
+            return
+        self._on_gone = on_gone
+        self._order(KILL_ALL)
+
+    def _order(self, order: int) -> None:
+        if not self._is_gone:
+            try:  # noqa: SIM105 - contextlib costs boot time
+                os.write(self._orders_fd, bytes((order,)))
+            except OSError:
+                pass  # it has just ended
+
+    def _take_report(self, _: int) -> None:
+        try:
+            report = os.read(self._report_fd, 4)
+        except BlockingIOError:
+            return
+        if len(report) < 4:
+            self._loop.forget(self._report_fd)
+        elif self._on_exit is not None:
+            on_exit, self._on_exit = self._on_exit, None
+            on_exit(int.from_bytes(report, "little"))
+
+    def _take_end(self, _: int) -> None:
+        self._take_report(0)
+        self._is_gone = True
+        self._loop.forget(self._report_fd)
+        _close(self._orders_fd, self._report_fd)
+        if self._on_gone is not None:
+            self._on_gone()
+        elif self._on_exit is not None:
+            raise ChildProcessError("the supervisor of a command was killed; how the command ended is unknown")
+
+
+def _supervise(orders_fd: int, report_fd: int, child: Child) -> None:
+    try:
+        Supervisor(orders_fd, report_fd).run(child)
+    finally:
+        os._exit(0)
+
+
+def can_use_cgroups() -> bool:
+    """Tell whether this process may make cgroups of version 2 and is the one that orphans are handed to."""
+    return os.getpid() == 1 and os.access(f"{CGROUPS}/cgroup.procs", os.W_OK)
+
+
+def _walk(path: str) -> list[str]:
+    directories = [path]
+    for directory in directories:
+        try:
+            with os.scandir(directory) as entries:
+                directories += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            pass
+    return directories
+
+
+def _write(path: str, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _close(*fds: int) -> None:
+    for fd in fds:
+        os.close(fd)
