@@ -56,8 +56,8 @@ class _Checker:
 
     def _scalar(self, node: ScalarNode, shape: Shape, allowed: Allowance) -> None:
         text = node.string()
-        if shape.condition:
-            node.condition = read_condition(node, allowed, self._report)
+        if shape.condition is not None:
+            node.condition = read_condition(node, shape.condition, allowed, self._report)
         elif OPEN in text:
             self._template(node, shape, allowed)
         elif not _accepts(node, shape, text):

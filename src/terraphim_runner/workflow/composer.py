@@ -43,6 +43,9 @@ class Limits:
     max_nodes: int = 200_000
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class _Stop(Exception):
     pass
 

@@ -188,8 +188,8 @@ class CallJob(JobHead):
     """A job that is a reusable workflow."""
 
     uses: Text
-    with_: ValueMap | None = None  # scalars; a literal keeps its type
-    secrets: ValueMap | None = None
+    with_: ValueMap | Template | None = None  # scalars; a literal keeps its type
+    secrets: ValueMap | Template | None = None
     inherit_secrets: bool = False
 
 

@@ -8,12 +8,21 @@ holds nodes against them. A scalar that does not fit as what it is may still fit
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from terraphim_runner.workflow.allowance import Allowance
+
+
+class Conditional(Enum):
+    """The kinds of `if`, by what text around `${{ }}` does: it makes every result a true string."""
+
+    WORKFLOW = "workflow"  # GitHub runs the file, its editor complains: a warning
+    ACTION = "action"  # an error
+    RUNS = "runs"  # `pre-if` and `post-if`: an error, like the braces themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class Shape:
     items: Shape | None = None
     records: tuple[Record, ...] = ()
     anything: bool = False
-    condition: bool = False  # the string is an expression, with or without `${{ }}`
+    condition: Conditional | None = None  # the string is an expression, with or without `${{ }}`
     allowed: Allowance | None = None
     advisory: bool = False  # see Record
 
@@ -77,6 +86,11 @@ def _either_words(words: list[Words]) -> Words | None:
     choices = [each.choices for each in words if each.choices is not None]
     narrowed = len(choices) == len(words)
     return Words(all(each.non_empty for each in words), frozenset().union(*choices) if narrowed else None)
+
+
+def condition(kind: Conditional, allowed: Allowance) -> Shape:
+    """Accept an `if`."""
+    return Shape(string=Words(), condition=kind, allowed=allowed)
 
 
 NULL = Shape(null=True)

@@ -39,7 +39,7 @@ class RunStep(WorkStep):
     """A script."""
 
     run: Template
-    shell: Template | Text | None = None  # an expression only in a composite action
+    shell: Template | None = None  # an expression only in a composite action
     working_directory: Template | None = None
 
 

@@ -11,6 +11,7 @@ from terraphim_runner.expressions.condition import condition as parse_condition
 from terraphim_runner.expressions.node import Context, Literal
 from terraphim_runner.expressions.parser import parse
 from terraphim_runner.expressions.template import OPEN, ExpressionText, parse_template, template
+from terraphim_runner.workflow.shape import Conditional
 from terraphim_runner.workflow.value import Condition, Template
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ _CONSTANT_TEXT = (
     "Conditional expression contains literal text outside replacement tokens. This will cause the expression to"
     " always evaluate to truthy. Did you mean to put the entire expression inside ${{ }}?"
 )
+_EXPLICIT = (
+    "Explicit expression syntax ${{ }} is not supported here. Remove the ${{ }} markers and use the expression"
+    " directly."
+)
 
 
 def read_template(scalar: ScalarNode, allowed: Allowance, report: Report) -> ParsedTemplate | None:
@@ -51,7 +56,9 @@ def read_template(scalar: ScalarNode, allowed: Allowance, report: Report) -> Par
     return parsed
 
 
-def read_condition(scalar: ScalarNode, allowed: Allowance, report: Report) -> ParsedCondition | None:
+def read_condition(
+    scalar: ScalarNode, kind: Conditional, allowed: Allowance, report: Report
+) -> ParsedCondition | None:
     """Parse an `if`; report what is no expression, or not allowed here; None if it does not parse."""
     text = scalar.string()
     try:
@@ -60,8 +67,12 @@ def read_condition(scalar: ScalarNode, allowed: Allowance, report: Report) -> Pa
         _report_all(scalar, text, error, report)
         return None
     _check(scalar, text, parsed.expression, allowed, report)
-    if parsed.is_constant_text:
-        report.error(scalar.span, "literal-text-in-condition", _CONSTANT_TEXT)
+    if kind is Conditional.RUNS and OPEN in text:
+        report.error(scalar.span, "expression-syntax-not-supported", _EXPLICIT, "remove the ${{ and }}")
+    elif parsed.is_constant_text:
+        is_written = text[parsed.expression.start :].lower().startswith("format")
+        tell = report.error if is_written or kind is Conditional.ACTION else report.warning
+        tell(scalar.span, "literal-text-in-condition", _CONSTANT_TEXT)
     return parsed
 
 

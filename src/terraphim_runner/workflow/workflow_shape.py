@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from terraphim_runner.workflow import allowance
 from terraphim_runner.workflow.event_shape import ON
 from terraphim_runner.workflow.shape import (
@@ -15,16 +13,14 @@ from terraphim_runner.workflow.shape import (
     STRING,
     STRING_OR_STRINGS,
     STRINGS,
+    Conditional,
     Shape,
-    Words,
+    condition,
     either,
     list_of,
     one_of,
     record,
 )
-
-if TYPE_CHECKING:
-    from terraphim_runner.workflow.allowance import Allowance
 
 _ANY_ACCESS = one_of("read", "write", "none")
 _READ_ONLY = one_of("read", "none")
@@ -48,10 +44,6 @@ _RUN_DEFAULTS = record({"shell": NON_EMPTY, "working-directory": NON_EMPTY})
 _STRING_MAP = record(loose=STRING)
 
 
-def _condition(allowed: Allowance) -> Shape:
-    return Shape(string=Words(), condition=True, allowed=allowed)
-
-
 # ---------------------------------------------------------------- steps
 _STEP_HEAD = {
     "name": STRING.within(allowance.STEP),
@@ -59,7 +51,7 @@ _STEP_HEAD = {
     "continue-on-error": BOOLEAN.within(allowance.STEP),
 }
 _WORK_STEP = _STEP_HEAD | {
-    "if": _condition(allowance.STEP_IF),
+    "if": condition(Conditional.WORKFLOW, allowance.STEP_IF),
     "timeout-minutes": NUMBER.within(allowance.STEP),
     "env": _STRING_MAP.within(allowance.STEP),
     "background": BOOLEAN,
@@ -120,13 +112,14 @@ _ENVIRONMENT = record(
     required=("name",),
 )
 _SNAPSHOT = record(
-    {"image-name": NON_EMPTY, "version": NON_EMPTY, "if": _condition(allowance.JOB)}, required=("image-name",)
+    {"image-name": NON_EMPTY, "version": NON_EMPTY, "if": condition(Conditional.WORKFLOW, allowance.JOB)},
+    required=("image-name",),
 )
 
 _JOB_HEAD = {
     "name": STRING.within(allowance.JOB),
     "needs": STRING_OR_STRINGS,
-    "if": _condition(allowance.JOB_IF),
+    "if": condition(Conditional.WORKFLOW, allowance.JOB_IF),
     "strategy": _STRATEGY,
     "permissions": _PERMISSIONS,
     "concurrency": either(NON_EMPTY, _CONCURRENCY).within(allowance.JOB),
