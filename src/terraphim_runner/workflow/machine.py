@@ -1,0 +1,196 @@
+"""Which machine a run needs: from `runs-on` labels to one VM type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from terraphim_runner.expressions.value import Array, Object, is_primitive, to_string
+from terraphim_runner.workflow.evaluation import evaluate_string, evaluate_template, refuse
+from terraphim_runner.workflow.report import did_you_mean
+from terraphim_runner.workflow.value import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from terraphim_runner.domain.diagnostic import Span
+    from terraphim_runner.expressions.scope import Scope
+    from terraphim_runner.expressions.value import Value as Data
+    from terraphim_runner.workflow.job import RunsOn
+
+
+class VmType(Protocol):
+    """A shape of machine, as the settings define it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def image(self) -> str: ...
+    @property
+    def cpus(self) -> int: ...
+    @property
+    def memory_mib(self) -> int: ...
+    @property
+    def disk_mib(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The shape of the one machine a run gets: a VM type, or the largest of several with the same image."""
+
+    name: str
+    image: str
+    cpus: int
+    memory_mib: int
+    disk_mib: int
+
+    @classmethod
+    def of(cls, vm_type: VmType) -> Machine:
+        """Take a VM type as it is."""
+        return cls(vm_type.name, vm_type.image, vm_type.cpus, vm_type.memory_mib, vm_type.disk_mib)
+
+    def can_run(self, other: Machine) -> bool:
+        """Tell whether what asked for `other` can run here."""
+        return self.image == other.image and all(
+            mine >= wanted
+            for mine, wanted in zip(
+                (self.cpus, self.memory_mib, self.disk_mib),
+                (other.cpus, other.memory_mib, other.disk_mib),
+                strict=True,
+            )
+        )
+
+    def enlarge(self, other: Machine) -> Machine:
+        """Give a machine large enough for both; the images must be the same."""
+        if self.can_run(other):
+            return self
+        if other.can_run(self):
+            return other
+        sizes = (
+            max(self.cpus, other.cpus),
+            max(self.memory_mib, other.memory_mib),
+            max(self.disk_mib, other.disk_mib),
+        )
+        return Machine(f"{self.name}+{other.name}", self.image, *sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label that a job asks for, and where it does."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one job leg asks for with `runs-on`: a machine that has all these labels."""
+
+    labels: tuple[Label, ...]
+    span: Span
+    group: str | None = None
+
+    def __str__(self) -> str:
+        """Print the labels as an author would write them."""
+        texts = ", ".join(label.text for label in self.labels)
+        return texts if len(self.labels) == 1 else f"[{texts}]"
+
+
+def evaluate_runs_on(runs_on: RunsOn, scope: Scope) -> Demand:
+    """Compute what a `runs-on` asks for; an expression may give one label, a list, or a mapping with both keys.
+
+    Raises:
+        WorkflowError: it cannot be evaluated, or is none of these.
+    """
+    group = None if runs_on.group is None else evaluate_string(runs_on.group, scope)
+    if isinstance(runs_on.labels, Template):
+        template = runs_on.labels
+        return _demand(evaluate_template(template, scope), template.span, group)
+    labels = tuple(Label(evaluate_string(each, scope), each.span) for each in runs_on.labels)
+    return Demand(labels, runs_on.span, group)
+
+
+def _demand(data: Data, span: Span, group: str | None) -> Demand:
+    match data:
+        case Object() if "labels" in data or "group" in data:
+            name = data.get("group")
+            return _demand(data.get("labels") or Array(), span, to_string(name) if name else group)
+        case Array() if all(map(is_primitive, data)):
+            return Demand(tuple(Label(to_string(item), span) for item in data), span, group)
+        case str() if data:
+            return Demand((Label(data, span),), span, group)
+        case _:
+            return refuse(span, "invalid-runs-on", "runs-on must come out as a label or a list of labels")
+
+
+class LabelTable:
+    """Which VM type serves which label; labels match whatever their case."""
+
+    def __init__(self, by_label: Mapping[str, VmType], default: VmType) -> None:
+        """Take the settings' table, and the VM type of a run whose jobs do not say before they start."""
+        self._by_label = {label.casefold(): (label, Machine.of(vm_type)) for label, vm_type in by_label.items()}
+        self.default = Machine.of(default)
+
+    def machine(self, demand: Demand) -> Machine:
+        """Find the machine that has all the labels; of several VM types with one image, the largest.
+
+        Raises:
+            WorkflowError: no VM type serves a label, or two labels name VM types with different images.
+        """
+        if not demand.labels:
+            what = "a runner group" if demand.group else "no label"
+            hint = "give a label beside the group; " + self._hint("LABEL")
+            refuse(demand.span, "unserved-label", f"runs-on names {what}; VM types are found by label", hint)
+        found: Machine | None = None
+        for label in demand.labels:
+            machine = self._machine(label)
+            if found is not None and found.image != machine.image:
+                message = f"No VM type has all of the labels {demand}: they stand for different images"
+                refuse(label.span, "unserved-label", message, self._hint(label.text))
+            found = machine if found is None else found.enlarge(machine)
+        return found or self.default
+
+    def _machine(self, label: Label) -> Machine:
+        entry = self._by_label.get(label.text.casefold())
+        if entry is None:
+            message = f"No VM type serves the label '{label.text}'"
+            refuse(label.span, "unserved-label", message, self._hint(label.text))
+        return entry[1]
+
+    def _hint(self, label: str) -> str:
+        known = [name for name, _ in self._by_label.values()]
+        suggestion = did_you_mean(label, known)
+        table = f'map it in the settings: [labels] "{label}" = "{self.default.name}"'
+        parts = (suggestion, f"known labels: {', '.join(known) or 'none'}", table)
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one job leg needs, for the choice of the run's machine."""
+
+    job: str
+    demand: Demand
+    machine: Machine
+
+
+def choose_machine(claims: Sequence[Claim], default: Machine) -> Machine:
+    """Choose the run's one machine: for the same image the largest of what its jobs ask for.
+
+    Raises:
+        WorkflowError: two jobs ask for different images; the message names both.
+    """
+    if not claims:
+        return default
+    first, *others = claims
+    machine = first.machine
+    for claim in others:
+        if claim.machine.image != machine.image:
+            message = (
+                f"Job '{claim.job}' needs the image '{claim.machine.image}' (runs-on: {claim.demand}), but job"
+                f" '{first.job}' needs '{machine.image}' (runs-on: {first.demand}); a run has one machine"
+            )
+            hint = "let both labels name VM types with the same image in [labels], or use two workflows"
+            refuse(claim.demand.span, "different-machines", message, hint)
+        machine = machine.enlarge(claim.machine)
+    return machine
