@@ -135,7 +135,10 @@ class _Checker:
             self.check(value, knowing[0].keys[name], allowed)
             return knowing
         loose = records[0].loose
-        if loose is not None:
+        if name in records[0].ignored:
+            message = f"'{name}' has no effect here: GitHub ignores it"
+            self._report.warning(key.span, "ignored-key", message, _keys_hint(list(records[0].keys)))
+        elif loose is not None:
             if not name:
                 self._error(key.span, "empty-key", f"Unexpected value '{name}'", "a name is expected here")
             self.check(value, loose, allowed)

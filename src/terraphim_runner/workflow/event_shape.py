@@ -10,6 +10,7 @@ from terraphim_runner.workflow.shape import (
     NUMBER,
     STRING,
     STRING_OR_STRINGS,
+    Record,
     Shape,
     either,
     list_of,
@@ -86,12 +87,15 @@ FILTERS: dict[str, tuple[str, ...]] = {
 """The filters of each event that has any, besides its types."""
 
 
+_ALL_FILTERS = frozenset({"types", *(key for keys in FILTERS.values() for key in keys)})
+
+
 def _event(name: str) -> Shape:
     keys = dict.fromkeys(FILTERS.get(name, ()), STRING_OR_STRINGS)
     if types := ACTIVITIES[name]:
         activity = one_of(*types)
         keys["types"] = either(activity, list_of(activity))
-    return either(NULL, record(keys)) if keys else NULL
+    return either(NULL, Shape(records=(Record(keys, ignored=_ALL_FILTERS - keys.keys()),)))
 
 
 _INPUT_DEFAULT = either(STRING, BOOLEAN, NUMBER)

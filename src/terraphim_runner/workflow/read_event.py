@@ -92,7 +92,7 @@ def _check_patterns(node: Node | None, report: Report, *, refs: bool) -> None:
     for pattern in texts(node):
         fault = pattern_fault(pattern.value)
         if fault is not None:
-            report.error(pattern.span, "bad-pattern", f"Invalid pattern '{pattern}': {fault}")
+            report.warning(pattern.span, "bad-pattern", f"Nothing matches '{pattern}': {fault}")
         elif refs and (doubt := ref_doubt(pattern.value)) is not None:
             report.warning(pattern.span, "pattern-never-matches", f"Nothing matches '{pattern}': {doubt}")
     if isinstance(node, SequenceNode) and node.items and _only_negative(node):

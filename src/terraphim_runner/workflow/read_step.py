@@ -38,17 +38,19 @@ if TYPE_CHECKING:
 _KINDS = ("run", "uses", "wait", "wait-all", "cancel", "parallel")
 
 
-def read_steps(node: Node | None, report: Report) -> tuple[Step, ...]:
-    """Read the steps of a job or of a composite action."""
-    return _StepReader(report).read(node)
+def read_steps(node: Node | None, report: Report, *, in_action: bool = False) -> tuple[Step, ...]:
+    """Read the steps of a job or of a composite action; there, GitHub does not mind a doubtful id."""
+    return _StepReader(report, in_action=in_action).read(node)
 
 
 class _StepReader:
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, in_action: bool) -> None:
         self._report = report
+        self._report_id = report.warning if in_action else report.error
         self._ids = StepIds()
         self._written: dict[int, Text] = {}  # by the identity of the step's node
         self._known: set[str] = set()  # ids of the steps so far, as a wait may name them
+        self._block = ""  # the id of the parallel block we are in: its steps do not count among the job's
 
     def read(self, node: Node | None) -> tuple[Step, ...]:
         self._take_ids(node)
@@ -59,7 +61,7 @@ class _StepReader:
         for item in _mappings(node):
             written = text(item.get("id"))
             if written is not None and (fault := self._ids.take(written.value)) is not None:
-                self._report.error(written.span, "bad-step-id", fault)
+                self._report_id(written.span, "bad-step-id", fault)
             if written is not None:
                 self._written.setdefault(id(item), written)
             self._take_ids(item.get("parallel"))
@@ -88,7 +90,7 @@ class _StepReader:
     def _head(self, node: MappingNode, stem: str) -> _Head:
         written = self._written.get(id(node))
         return _Head(
-            id=self._ids.make(stem) if written is None else written.value,
+            id=self._ids.make(self._block + stem) if written is None else written.value,
             span=node.span,
             written_id=written,
             name=template(node.get("name")),
@@ -150,8 +152,10 @@ class _StepReader:
         inner = node.get("parallel")
         for item in _mappings(inner):
             self._check_parallel(item)
-        head = self._head(node, "parallel")
+        head, outer = self._head(node, "parallel"), self._block
+        self._block = f"{head['id']}_".removeprefix("__")
         steps = tuple(step for step in self._steps(inner) if isinstance(step, RunStep | UsesStep))
+        self._block = outer
         return ParallelStep(**head, steps=steps)
 
     def _check_parallel(self, item: MappingNode) -> None:
@@ -160,7 +164,8 @@ class _StepReader:
                 message = f"'{key}' is not allowed inside a parallel block."
                 if key == "parallel":
                     message = "Nested 'parallel' blocks are not allowed."
-                self._report.error(item.span, "not-in-parallel", message, _PARALLEL_HINT)
+                name = next(name for name, _ in item.entries if name.string() == key)
+                self._report.error(name.span, "not-in-parallel", message, _PARALLEL_HINT)
 
 
 _PARALLEL_HINT = "the steps of a parallel block run in the background, and the block waits for all of them"

@@ -44,6 +44,7 @@ class Record:
     keys: Mapping[str, Shape] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     loose: Shape | None = None
+    ignored: frozenset[str] = frozenset()  # keys that mean nothing here, to GitHub and to us: a warning
     advisory: bool = False  # GitHub's editor insists on these keys, its runner does not
 
 
@@ -119,7 +120,7 @@ def record(
     advisory: bool = False,
 ) -> Shape:
     """Accept one kind of mapping."""
-    return Shape(records=(Record(keys or {}, required, loose, advisory),))
+    return Shape(records=(Record(keys or {}, required, loose, advisory=advisory),))
 
 
 STRINGS = list_of(NON_EMPTY)

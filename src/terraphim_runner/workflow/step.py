@@ -1,6 +1,7 @@
 """The steps of a job: the model of `steps:`.
 
 Every step has an id: the author's, or one made as GitHub makes it (`__run`, `__run_2`, `__actions_checkout`).
+Within a parallel block the made ones carry the block's: `__parallel_run`.
 """
 
 from __future__ import annotations
