@@ -9,7 +9,8 @@ from select import EPOLLIN, EPOLLOUT
 
 from terraphim_runner.guest.activity import Activity
 from terraphim_runner.guest.child import Child
-from terraphim_runner.wire.message import STDERR, STDOUT, Credit, Data, End, Exited, Failed, Started
+from terraphim_runner.guest.file_transfer import read_small_files, write_small_file
+from terraphim_runner.wire.message import MOST_FILES, STDERR, STDOUT, Credit, Data, End, Exited, Failed, Started
 from terraphim_runner.wire.window import INITIAL_WINDOW, PIECE, ReceiveWindow, SendWindow
 
 TYPE_CHECKING = False
@@ -64,13 +65,15 @@ class Execution(Activity):
         """Fork the command.
 
         Raises:
-            OSError: it cannot be forked; nothing is left.
+            OSError: a file cannot be written, or the command not be forked; no process is left.
         """
         request = self._request
         argv = [os.fsencode(text) for text in request.argv]
         env = {os.fsencode(name): os.fsencode(value) for name, value in request.env}
         child = Child(argv, env, request.cwd, account, is_machine=is_machine)
         theirs: list[int] = []
+        for path, content in request.files:
+            write_small_file(path, content, account)
         try:
             self._open_pipes(child, theirs)
             self._pid = tree.start(child, self._take_exit)
@@ -182,7 +185,8 @@ class Execution(Activity):
         if self._tree is None:
             return
         code = os.waitstatus_to_exitcode(status)
-        self._send(Exited(self._request.channel, code < 0, abs(code)))
+        files = read_small_files(self._request.read_back, MOST_FILES)
+        self._send(Exited(self._request.channel, code < 0, abs(code), files or (), files is None))
         if self._input is not None:
             self._input.abandon()
         if any(output.is_open for output in self._outputs):

@@ -148,6 +148,54 @@ class Download(Activity):
             self._send(End(channel))
 
 
+def write_small_file(path: str, content: bytes, account: Account | None) -> None:
+    """Write a file of a user's at once; parents are made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    make_parents(os.path.dirname(path), account)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o644)
+    try:
+        _write_all(fd, content)
+        os.fchmod(fd, 0o644)
+        if account is not None:
+            os.fchown(fd, account.uid, account.gid)
+    finally:
+        os.close(fd)
+
+
+def read_small_files(paths: tuple[str, ...], limit: int) -> tuple[tuple[str, bytes], ...] | None:
+    """Read those of the files that have content; nothing at all if they are larger than `limit` together."""
+    files: list[tuple[str, bytes]] = []
+    for path in paths:
+        content = _read_small_file(path, limit + 1)
+        limit -= len(content)
+        if limit < 0:
+            return None
+        if content:
+            files.append((path, content))
+    return tuple(files)
+
+
+def _read_small_file(path: str, limit: int) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return b""
+    pieces: list[bytes] = []
+    try:
+        while limit > 0 and stat.S_ISREG(os.fstat(fd).st_mode) and (piece := os.read(fd, limit)):
+            pieces.append(piece)
+            limit -= len(piece)
+    except OSError:
+        pass  # what cannot be read is left out like what is missing
+    finally:
+        os.close(fd)
+    return b"".join(pieces)
+
+
 def make_parents(path: str, account: Account | None) -> None:
     """Make a directory and what is missing above it, all of it the user's.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from terraphim_runner.domain.errors import CommandNotStarted, GuestError
+from terraphim_runner.domain.errors import CommandNotStarted, FileTransferFailed, GuestError
 from terraphim_runner.ports.vm import ExitStatus, Stream
 from terraphim_runner.wire.error import MessageMalformed
-from terraphim_runner.wire.message import End, Exec, Signal
+from terraphim_runner.wire.message import MOST_FILES, End, Exec, Exited, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from terraphim_runner.link.channel import Channel
     from terraphim_runner.link.guest_link import GuestLink
@@ -43,11 +43,21 @@ class LinkExecution:
 
     async def wait(self) -> ExitStatus:
         """Wait for the command to end."""
-        await self._channel.wait_until(lambda: self._channel.exited is not None)
-        exited = self._channel.exited
-        if exited is None:
-            raise GuestError("a command ended without a status")
+        exited = await self._wait_exited()
         return ExitStatus(signal=exited.number) if exited.is_signal else ExitStatus(code=exited.number)
+
+    async def read_back(self) -> Mapping[str, bytes]:
+        """Wait for the end, and give the files that the command was to leave."""
+        exited = await self._wait_exited()
+        if exited.is_too_much:
+            raise FileTransferFailed(f"the command left more than {MOST_FILES} bytes in its files")
+        return dict(exited.files)
+
+    async def _wait_exited(self) -> Exited:
+        await self._channel.wait_until(lambda: self._channel.exited is not None)
+        if self._channel.exited is None:
+            raise GuestError("a command ended without a status")
+        return self._channel.exited
 
     async def signal(self, number: int) -> None:
         """Send a signal to the whole process tree."""
@@ -99,6 +109,8 @@ def _send_exec(link: GuestLink, channel: Channel, command: Command) -> None:
         has_stdin=command.has_stdin,
         window=settings.window,
         linger_ms=round(settings.linger_s * 1000),
+        files=tuple(command.files.items()),
+        read_back=tuple(command.read_back),
     )
     try:
         link.send(message)

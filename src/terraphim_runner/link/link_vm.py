@@ -9,7 +9,7 @@ from terraphim_runner.link.file_transfer import get_file, put_file
 from terraphim_runner.link.tree_transfer import get_tree, put_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -31,12 +31,14 @@ class LinkVm:
         link: GuestLink,
         *,
         work_root: str,
+        environment: Mapping[str, str],
         ship_tree: Callable[[GuestLink, Tree, TreePlacement], Awaitable[None]] = put_tree,
     ) -> None:
         """Take a link after its handshake."""
         self._id = vm_id
         self._link = link
         self._work_root = work_root
+        self._environment = dict(environment)
         self._ship_tree = ship_tree
 
     @property
@@ -48,6 +50,11 @@ class LinkVm:
     def work_root(self) -> str:
         """Where workspaces go."""
         return self._work_root
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command of a workflow needs in its environment."""
+        return self._environment
 
     @property
     def link(self) -> GuestLink:

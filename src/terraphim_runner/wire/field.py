@@ -23,6 +23,7 @@ Text = str  # UTF-8; other bytes survive as surrogate escapes
 Blob = bytes
 Texts = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
+Files = tuple[tuple[str, bytes], ...]  # paths and contents
 
 _NUMBER = Struct(">Q")
 _LENGTH = Struct(">I")
@@ -127,6 +128,17 @@ def _read_pairs(payload: Payload) -> Pairs:
     return tuple(zip(texts[::2], texts[1::2], strict=True))
 
 
+def _write_files(values: Files) -> bytes:
+    pieces = [_LENGTH.pack(len(values))]
+    for path, content in values:
+        pieces += (_write_text(path), _write_blob(content))
+    return b"".join(pieces)
+
+
+def _read_files(payload: Payload) -> Files:
+    return tuple((_read_text(payload), _read_blob(payload)) for _ in range(_read_length(payload)))
+
+
 KINDS: dict[str, tuple[Writer, Reader]] = {
     "Number": (_write_number, _read_number),
     "Flag": (_write_flag, _read_flag),
@@ -134,4 +146,5 @@ KINDS: dict[str, tuple[Writer, Reader]] = {
     "Blob": (_write_blob, _read_blob),
     "Texts": (_write_texts, _read_texts),
     "Pairs": (_write_pairs, _read_pairs),
+    "Files": (_write_files, _read_files),
 }

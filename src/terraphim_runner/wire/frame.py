@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"\xd7TR\x1a"
 LAYOUT = 1
-MAX_PAYLOAD = 4 * 1024 * 1024  # argv and env of one command: Linux takes 2 MiB of them by default
+MAX_PAYLOAD = 8 * 1024 * 1024  # a command with its files, and 2 MiB of argv and env, which is what Linux takes
 
 _HEADER = Struct(">4sBBIIII")
 _CHECKSUM = Struct(">I")

@@ -14,10 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar
 
-    from terraphim_runner.wire.field import Blob, Flag, Number, Pairs, Reader, Text, Texts, Writer
+    from terraphim_runner.wire.field import Blob, Files, Flag, Number, Pairs, Reader, Text, Texts, Writer
 
 STDOUT = 1
 STDERR = 2
+MOST_FILES = 4 * 1024 * 1024  # bytes of the files that travel with one command, each way
 
 _CLASSES: dict[int, type[Message]] = {}
 
@@ -85,7 +86,7 @@ class Hello(Message, kind=1):
 
 
 class Exec(Message, kind=2):
-    """Start a command: Started or Failed, then Data, End and Exited."""
+    """Write files and start a command: Started or Failed, then Data, End and Exited."""
 
     argv: Texts
     env: Pairs
@@ -94,6 +95,8 @@ class Exec(Message, kind=2):
     has_stdin: Flag
     window: Number  # bytes of output that may be sent before a Credit
     linger_ms: Number  # how long after the command's end others may hold its output open
+    files: Files
+    read_back: Texts
 
 
 class Signal(Message, kind=3):
@@ -204,6 +207,8 @@ class Exited(Message, kind=32):
 
     is_signal: Flag
     number: Number  # exit code, or the signal
+    files: Files  # of those to read back, the ones with content
+    is_too_much: Flag  # they are larger than MOST_FILES together; none is sent
 
 
 class Closed(Message, kind=33):
