@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images.apt_source import AptSource, read_host_sources, render
 from terraphim_runner.adapters.images.guest_content import AGENT_DIR, BASE_PACKAGES, LAST_FILES, read_guest_files
-from terraphim_runner.adapters.images.initramfs import INIT_SCRIPT, WANTED_MODULES
+from terraphim_runner.adapters.images.guest_init import compose_init
+from terraphim_runner.adapters.images.initramfs import WANTED_MODULES
 from terraphim_runner.adapters.images.recipe import RUNNER_ID
 from terraphim_runner.adapters.images.tree_file import TreeFile
 
@@ -27,6 +28,8 @@ DISK_OPTIONS = (
     # all tables written now, sparsely: a guest must not spend its first minute on them
     *("-E", "lazy_itable_init=0,root_owner=0:0"),
 )
+# lists stay compressed, and descriptions in other languages cost more time than their packages
+APT_OPTIONS = ('Acquire::GzipIndexes "true";', 'Acquire::Languages "none";')
 _EXCLUDED = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*")
 DPKG_OPTIONS = (*(f"path-exclude={path}" for path in _EXCLUDED), "path-include=/usr/share/doc/*/copyright")
 
@@ -55,7 +58,7 @@ class Blueprint:
             self.scripts,
             self.packages,
             render(self.sources),
-            [DPKG_OPTIONS, DISK_OPTIONS, WANTED_MODULES, INIT_SCRIPT.read_text(encoding="ascii")],
+            [APT_OPTIONS, DPKG_OPTIONS, DISK_OPTIONS, WANTED_MODULES, compose_init(WANTED_MODULES).hex()],
             [file.fingerprint() for file in LAST_FILES],
         ]
         return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images.apt_source import render
-from terraphim_runner.adapters.images.blueprint import DPKG_OPTIONS
+from terraphim_runner.adapters.images.blueprint import APT_OPTIONS, DPKG_OPTIONS
 from terraphim_runner.adapters.images.progress import BuildPhase, BuildProgress, progress_within
 from terraphim_runner.adapters.images.tree_file import write_tar
 
@@ -44,7 +44,7 @@ def make_tree(
         f"--include={','.join(blueprint.packages)}",
         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
         *(f"--aptopt={setting.render()}" for setting in settings),
-        '--aptopt=Acquire::GzipIndexes "true";',
+        *(f"--aptopt={option}" for option in APT_OPTIONS),
         f'--customize-hook=chroot "$1" sh -eu < {before}',
         f"--customize-hook=tar-in {added} /",
         f'--customize-hook=echo "I: customizing"; chroot "$1" sh -eu < {after}',

@@ -131,8 +131,7 @@ class _Build:
             vmlinuz.read_bytes(), lambda argv, data: toolbox.filter_inside(["chroot", str(tree), *argv], data)
         )
         (result / KERNEL).write_bytes(vmlinux)
-        busybox = (tree / "usr/bin/busybox").read_bytes()
-        initramfs = compose_initramfs(tree / "usr/lib/modules" / version, busybox)
+        initramfs = compose_initramfs(tree / "usr/lib/modules" / version)
         (result / INITRAMFS).write_bytes(initramfs)
         return version
 

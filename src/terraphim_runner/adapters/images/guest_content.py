@@ -14,7 +14,6 @@ _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 # The agent's own needs and the builder's: never for a recipe to leave out.
 BASE_PACKAGES = (
-    "busybox-static",
     "ca-certificates",
     "e2fsprogs",
     "iproute2",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import lzma
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images import cpio
+from terraphim_runner.adapters.images.guest_init import compose_init
 from terraphim_runner.domain.errors import InfraError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-# virtio_mmio finds the devices, so its place among the drivers does not matter; overlay, squashfs and loop are
-# for the agent, which then need not wait for modprobe.
-WANTED_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "overlay", "squashfs", "loop")
-INIT_SCRIPT = Path(__file__).with_name("init.sh")
-_DIRECTORIES = ("bin", "dev", "modules", "proc", "root", "sys")
+# Only what stands between the kernel and the agent: the rest is on the root disk, and the kernel fetches a file
+# system's module by itself when it is first mounted. virtio_mmio finds the devices, whichever driver comes first.
+WANTED_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "virtio_console")
+_DIRECTORIES = ("dev", "modules", "root", "sys")
 
 
 def load_order(dependencies: Mapping[str, tuple[str, ...]], builtin: frozenset[str]) -> tuple[str, ...]:
@@ -43,19 +43,18 @@ def parse_modules_dep(text: str) -> dict[str, tuple[str, ...]]:
     return {path: tuple(needs.split()) for path, _, needs in lines}
 
 
-def compose_initramfs(modules_dir: Path, busybox: bytes) -> bytes:
+def compose_initramfs(modules_dir: Path) -> bytes:
     """Build the archive from a kernel's module directory."""
     dependencies = parse_modules_dep((modules_dir / "modules.dep").read_text(encoding="ascii"))
     builtin = frozenset(map(_module_name, (modules_dir / "modules.builtin").read_text(encoding="ascii").split()))
     entries = [cpio.directory(path) for path in _DIRECTORIES]
     # the kernel opens /dev/console for init before anything is mounted
     entries.append(cpio.character_device("dev/console", 5, 1))
-    entries.append(cpio.executable("bin/busybox", busybox))
-    entries.append(cpio.executable("init", INIT_SCRIPT.read_bytes()))
-    for number, path in enumerate(load_order(dependencies, builtin)):
-        entries.append(
-            cpio.regular(f"modules/{number:02}-{_module_name(path)}.ko", _read_module(modules_dir / path))
-        )
+    modules = {
+        f"modules/{_module_name(path)}.ko": modules_dir / path for path in load_order(dependencies, builtin)
+    }
+    entries.append(cpio.executable("init", compose_init(f"/{name}" for name in modules)))
+    entries += [cpio.regular(name, _read_module(path)) for name, path in modules.items()]
     return cpio.archive(entries)
 
 

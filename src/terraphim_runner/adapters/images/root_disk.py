@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images.apt_source import render
-from terraphim_runner.adapters.images.blueprint import DISK_OPTIONS
+from terraphim_runner.adapters.images.blueprint import APT_OPTIONS, DISK_OPTIONS
 from terraphim_runner.adapters.images.guest_content import LAST_FILES
 from terraphim_runner.adapters.images.manifest import ROOT_DISK
 from terraphim_runner.adapters.images.tool import ToolFailed
@@ -57,7 +57,7 @@ def write_root_disk(recipe: Recipe, place: Workplace) -> None:
 
 def _last_files(blueprint: Blueprint, settings: tuple[AptSetting, ...]) -> list[TreeFile]:
     files = [*LAST_FILES]
-    options = ['Acquire::GzipIndexes "true";', *(setting.render() for setting in settings)]
+    options = [*APT_OPTIONS, *(setting.render() for setting in settings)]
     files.append(TreeFile("/etc/apt/apt.conf.d/90terraphim-runner", "".join(f"{o}\n" for o in options).encode()))
     if blueprint.sources:
         sources = render(tuple(source.seen_from_guest() for source in blueprint.sources))
