@@ -68,6 +68,14 @@ class VmAllocated:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPlanned:
+    """A job leg that could be planned only now, when the jobs it needs were done."""
+
+    at: datetime
+    job: PlannedJob
+
+
+@dataclass(frozen=True, slots=True)
 class JobStarted:
     """A job leg begins."""
 
@@ -165,6 +173,7 @@ class JobResult:
     duration_s: float
     reason: str | None
     steps: tuple[StepResult, ...]
+    is_tolerated: bool = False  # its `continue-on-error` keeps its failure from failing the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +212,7 @@ RunEvent = (
     RunStarted
     | SessionQueued
     | VmAllocated
+    | JobPlanned
     | JobStarted
     | StepStarted
     | StepOutput

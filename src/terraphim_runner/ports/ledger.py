@@ -55,7 +55,7 @@ class Ledger(Protocol):
         ...
 
     def entries(self, session_id: SessionId | None = None) -> Sequence[LedgerEntry]:
-        """Read every entry in order, or those of one session of this process; a line torn by a crash is left out."""
+        """Read every entry in order, or those of one session of this process; a torn last line is no entry."""
         ...
 
     def reconciling(self) -> AbstractContextManager[bool]:

@@ -13,6 +13,7 @@ import structlog
 from terraphim_runner.domain.errors import InfraError, RunnerError
 from terraphim_runner.domain.ident import SessionId
 from terraphim_runner.domain.state import SessionState
+from terraphim_runner.link.single_error import single_error
 from terraphim_runner.ports.ledger import LedgerEntry, LedgerEvent
 from terraphim_runner.ports.vm import AllocationRequest
 from terraphim_runner.session.admission import Admission, AdmissionStatistics, WhenFull
@@ -76,7 +77,13 @@ class SessionManager:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         """Release what is still held."""
-        return await self._stack.__aexit__(exc_type, exc, traceback)
+        with single_error():  # that there is a task group in here is nobody's business
+            return await self._stack.__aexit__(exc_type, exc, traceback)
+
+    @property
+    def provider_name(self) -> str:
+        """Which provider the VMs come from."""
+        return self._provider.name
 
     @asynccontextmanager
     async def session(

@@ -9,7 +9,7 @@ from terraphim_runner.domain.errors import SessionExpired, StateError
 from terraphim_runner.domain.state import SessionState, next_state
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -63,6 +63,11 @@ class Session:
     def work_root(self) -> str:
         """The directory in the guest where workspaces go."""
         return self.allocation.vm.work_root
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command of a workflow needs in its environment; as `Vm.environment`."""
+        return self.allocation.vm.environment
 
     @property
     def commands(self) -> int:

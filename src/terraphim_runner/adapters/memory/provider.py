@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+import anyio
 import anyio.lowlevel
 
 from terraphim_runner.adapters.memory.vm import MemoryVm, Script, succeed
+from terraphim_runner.domain.errors import StateError
 from terraphim_runner.domain.ident import VmId
 from terraphim_runner.ports.vm import Allocation, AllocationSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
+
+    from anyio.abc import TaskGroup
 
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.vm import AllocationRequest
@@ -38,13 +43,17 @@ class MemoryProvider:
         self._clock = clock
         self._script = script
         self._allocation_s = allocation_s
+        self._stack = AsyncExitStack()
+        self._tasks: TaskGroup | None = None
         self._generations: list[int] = []
         self._held: dict[int, MemoryVm] = {}
         self.faults = Faults()
         self.vms: list[MemoryVm] = []  # every VM there ever was, for tests to look at
 
     async def __aenter__(self) -> Self:
-        """Do nothing."""
+        """Start the tasks that scripted commands run in."""
+        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self._stack.callback(self._tasks.cancel_scope.cancel)
         return self
 
     async def __aexit__(
@@ -53,6 +62,7 @@ class MemoryProvider:
         """Release what is held."""
         for vm in list(self._held.values()):
             await self.release(vm.id)
+        await self._stack.aclose()
 
     async def allocate(self, request: AllocationRequest) -> Allocation:
         """Make a fake VM in the lowest free slot."""
@@ -85,11 +95,13 @@ class MemoryProvider:
         return [vm.id for vm in self._held.values()]
 
     def _occupy_slot(self) -> MemoryVm:
+        if self._tasks is None:
+            raise StateError("allocate() before the provider was entered")
         slot = next(number for number in range(1, len(self._held) + 2) if number not in self._held)
         if slot > len(self._generations):
             self._generations.append(0)
         self._generations[slot - 1] += 1
-        vm = MemoryVm(VmId(slot, self._generations[slot - 1]), self._script, self._clock)
+        vm = MemoryVm(VmId(slot, self._generations[slot - 1]), self._script, self._clock, self._tasks)
         self._held[slot] = vm
         self.vms.append(vm)
         return vm

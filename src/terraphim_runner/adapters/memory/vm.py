@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,6 +17,8 @@ from terraphim_runner.ports.vm import ExitStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping
     from pathlib import Path
+
+    from anyio.abc import TaskGroup
 
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.ports.clock import Clock
@@ -59,18 +62,22 @@ def succeed(_: Call) -> Behaviour:
 class MemoryExecution:
     """One scripted command."""
 
-    def __init__(self, behaviour: Behaviour, vm: MemoryVm) -> None:
+    def __init__(self, command: Command, behaviour: Behaviour, vm: MemoryVm) -> None:
         """Take the script's answer."""
+        self._command = command
         self._behaviour = behaviour
         self._vm = vm
         self._ended = anyio.Event()
         self._status: ExitStatus | None = None
         self.stdin = bytearray()
 
-    async def run(self) -> None:
-        """Play the behaviour; called by the VM."""
+    async def run(self, scope: anyio.CancelScope) -> None:
+        """Play the behaviour until `scope` is cancelled; called by the VM."""
         behaviour = self._behaviour
-        await self._vm.clock.sleep_s(behaviour.duration_s)
+        with scope:
+            await self._vm.clock.sleep_s(behaviour.duration_s)
+        if scope.cancelled_caught or self._status is not None:
+            return
         self._vm.files.update(behaviour.files)
         if behaviour.loses_vm:
             self._vm.lose()
@@ -91,6 +98,11 @@ class MemoryExecution:
         if self._status is None:
             raise MachineLost
         return self._status
+
+    async def read_back(self) -> Mapping[str, bytes]:
+        """Give the files the command was to leave."""
+        await self.wait()
+        return {path: self._vm.files[path] for path in self._command.read_back if self._vm.files.get(path)}
 
     async def signal(self, number: int) -> None:
         """End an endless command, if this signal does."""
@@ -120,9 +132,11 @@ class MemoryVm:
     """A fake VM: files in a dictionary, commands by script."""
 
     work_root = "/home/runner/work"
+    environment: Mapping[str, str] = MappingProxyType({"PATH": "/usr/bin:/bin", "HOME": "/home/runner"})
 
-    def __init__(self, vm_id: VmId, script: Script, clock: Clock) -> None:
-        """Start with no files."""
+    def __init__(self, vm_id: VmId, script: Script, clock: Clock, tasks: TaskGroup) -> None:
+        """Start with no files; scripted commands run in `tasks`."""
+        self._tasks = tasks
         self._id = vm_id
         self._script = script
         self.clock = clock
@@ -141,18 +155,19 @@ class MemoryVm:
         """Ask the script and play its answer."""
         self.check()
         self.commands.append(command)
+        self.files |= command.files
         behaviour = self._script(Call(self._id, command, self.files))
         if behaviour.is_unknown:
             raise CommandNotStarted(f"no such program: {command.argv[0]}")
-        execution = MemoryExecution(behaviour, self)
+        execution = MemoryExecution(command, behaviour, self)
         self._executions.append(execution)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(execution.run)
-            try:
-                yield execution
-            finally:
-                self._executions.remove(execution)
-                tasks.cancel_scope.cancel()
+        scope = anyio.CancelScope()
+        self._tasks.start_soon(execution.run, scope)
+        try:
+            yield execution
+        finally:
+            self._executions.remove(execution)
+            scope.cancel()
 
     async def put_file(
         self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"

@@ -1,0 +1,78 @@
+"""The files a step writes for the runner: GITHUB_ENV, GITHUB_OUTPUT, GITHUB_STATE, GITHUB_PATH.
+
+The grammar is that of the official runner (FileCommandManager):
+
+    NAME=value
+    NAME<<DELIMITER
+    any number of lines
+    DELIMITER
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would also split at form feeds and U+2028
+BLOCKED_ENV = frozenset({"NODE_OPTIONS"})  # the official runner keeps steps from steering later actions with it
+
+
+class FileCommandInvalid(ValueError):
+    """A command file does not follow the grammar; the step fails with this message."""
+
+
+def parse_assignments(text: str) -> dict[str, str]:
+    """Read `NAME=value` lines and here-documents; of two assignments to one name the last counts.
+
+    Raises:
+        FileCommandInvalid: a line is neither; nothing of the file counts then.
+    """
+    assignments: dict[str, str] = {}
+    lines = iter(_LINE.findall(_clean(text)))
+    for line in lines:
+        content = line.rstrip("\n")
+        if content:
+            name, value = _assignment(content, lines)
+            assignments[name] = value
+    return assignments
+
+
+def parse_path(text: str) -> list[str]:
+    """Read GITHUB_PATH: a directory a line, in the order written."""
+    return [line for line in _clean(text).split("\n") if line]
+
+
+def _clean(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _assignment(line: str, following: Iterator[str]) -> tuple[str, str]:
+    equals, heredoc = line.find("="), line.find("<<")
+    if equals >= 0 and (heredoc < 0 or equals < heredoc):
+        name, _, value = line.partition("=")
+        if not name:
+            raise FileCommandInvalid(f"Invalid format '{line}'. Name must not be empty")
+        return name, value
+    if heredoc >= 0:
+        name, _, delimiter = line.partition("<<")
+        if not name or not delimiter:
+            raise FileCommandInvalid(
+                f"Invalid format '{line}'. Name must not be empty and delimiter must not be empty"
+            )
+        return name, _here_document(delimiter, following)
+    raise FileCommandInvalid(f"Invalid format '{line}'")
+
+
+def _here_document(delimiter: str, following: Iterator[str]) -> str:
+    lines: list[str] = []
+    for line in following:
+        content = line.rstrip("\n")
+        if content == delimiter:
+            return "\n".join(lines)
+        if content == line:
+            raise FileCommandInvalid("Invalid value. EOF marker missing new line.")
+        lines.append(content)
+    raise FileCommandInvalid(f"Invalid value. Matching delimiter not found '{delimiter}'")

@@ -1,0 +1,105 @@
+"""The `github` and `runner` contexts, and the environment variables made of them.
+
+Which of the context's names become variables is the official runner's list (GitHubContext, RunnerContext).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VARIABLES = (
+    "action",
+    "action_path",
+    "action_ref",
+    "action_repository",
+    "actor",
+    "actor_id",
+    "api_url",
+    "base_ref",
+    "event_name",
+    "event_path",
+    "graphql_url",
+    "head_ref",
+    "job",
+    "ref",
+    "ref_name",
+    "ref_protected",
+    "ref_type",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "retention_days",
+    "run_attempt",
+    "run_id",
+    "run_number",
+    "server_url",
+    "sha",
+    "triggering_actor",
+    "workflow",
+    "workflow_ref",
+    "workflow_sha",
+    "workspace",
+)
+COMMAND_FILES = {  # command file: the environment variable that names it
+    "env": "GITHUB_ENV",
+    "output": "GITHUB_OUTPUT",
+    "path": "GITHUB_PATH",
+    "state": "GITHUB_STATE",
+    "step_summary": "GITHUB_STEP_SUMMARY",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlace:
+    """Where a job's files are in the VM."""
+
+    workspace: str
+    temp: str
+    tool_cache: str
+
+    @property
+    def event_path(self) -> str:
+        """The file with the event's payload."""
+        return f"{self.temp}/_github_workflow/event.json"
+
+
+def github_context(run: Mapping[str, Any], *, job_id: str, place: JobPlace) -> dict[str, Any]:
+    """Complete the run's `github` context for one job."""
+    return {**run, "job": job_id, "workspace": place.workspace, "event_path": place.event_path}
+
+
+def github_environment(context: Mapping[str, Any]) -> dict[str, str]:
+    """Give the `GITHUB_*` variables of a step."""
+    environment = {"CI": "true", "GITHUB_ACTIONS": "true"}
+    for name in _VARIABLES:
+        value = context.get(name)
+        if value is not None:
+            environment[f"GITHUB_{name.upper()}"] = _text(value)
+    return environment
+
+
+def runner_context(place: JobPlace, *, name: str, architecture: str) -> dict[str, str]:
+    """Give the `runner` context."""
+    return {
+        "os": "Linux",
+        "arch": architecture,
+        "name": name,
+        "environment": "self-hosted",
+        "temp": place.temp,
+        "tool_cache": place.tool_cache,
+        "workspace": place.workspace.rpartition("/")[0],
+    }
+
+
+def runner_environment(context: Mapping[str, str]) -> dict[str, str]:
+    """Give the `RUNNER_*` variables of a step."""
+    return {f"RUNNER_{name.upper()}": value for name, value in context.items()}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

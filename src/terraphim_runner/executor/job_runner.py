@@ -1,0 +1,226 @@
+"""Run the steps of one job leg, one after the other."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from terraphim_runner.domain.conclusion import Conclusion
+from terraphim_runner.domain.errors import ExpressionError, InfraError, WorkflowError
+from terraphim_runner.domain.event import JobFinished, JobResult, JobStarted, StepFinished, StepResult, StepStarted
+from terraphim_runner.executor.checkout import check_out
+from terraphim_runner.executor.frame import CONTEXTS
+from terraphim_runner.executor.mapping import evaluate_mapping
+from terraphim_runner.executor.record import JobRecord, NeedsRecord, StepRecord
+from terraphim_runner.executor.script_step import ScriptCall, ScriptStep, StepEnd
+from terraphim_runner.executor.step_log import StepLog, StepPlace
+from terraphim_runner.workflow.display_name import step_name
+from terraphim_runner.workflow.evaluation import (
+    evaluate_flag,
+    evaluate_number,
+    evaluate_string,
+)
+from terraphim_runner.workflow.job import Defaults
+from terraphim_runner.workflow.step import RunStep, UsesStep
+from terraphim_runner.workflow.value import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from terraphim_runner.executor.cancellation import Cancellation
+    from terraphim_runner.executor.frame import JobFrame
+    from terraphim_runner.expressions.scope import Scope
+    from terraphim_runner.workflow.value import Template
+
+WorkingStep = RunStep | UsesStep
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """What a leg leaves: its result for people, and its entry in the `needs` context."""
+
+    result: JobResult
+    needs: NeedsRecord
+
+
+class JobRunner:
+    """One leg of a job in the run's session."""
+
+    def __init__(self, frame: JobFrame, *, timeout_s: float, is_tolerated: bool) -> None:
+        """Run in `frame`; a failure of a tolerated job counts as success for the jobs that need it."""
+        self._frame = frame
+        self._is_tolerated = is_tolerated
+        self._clock = frame.run.clock
+        self._sink = frame.run.sink
+        self._deadline_s = self._clock.monotonic_s() + timeout_s
+        self._record = JobRecord()
+        self._results: list[StepResult] = []
+        self._infra_error: InfraError | None = None
+        self.end: JobEnd | None = None
+
+    async def run(self) -> None:
+        """Run every step whose condition holds; `end` then tells how the job ended.
+
+        Raises:
+            InfraError: the VM failed; the events up to there, the job's end included, were sent.
+        """
+        started_s = self._clock.monotonic_s()
+        self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
+        for number, step in enumerate(self._frame.job.steps, start=1):
+            await self._run_step(number, step)  # type: ignore[arg-type]  # others were refused when planning
+        self.end = self._end(self._clock.monotonic_s() - started_s)
+        result = self.end.result
+        self._sink.emit(
+            JobFinished(self._clock.now(), result.key, result.conclusion, result.duration_s, result.reason)
+        )
+        if self._infra_error is not None:
+            raise self._infra_error
+
+    async def _run_step(self, number: int, step: WorkingStep) -> None:
+        name = step_name(step, self._frame.scope(self._record), CONTEXTS)
+        started_s = self._clock.monotonic_s()
+        log = StepLog(StepPlace(self._frame.key, number), self._sink, self._clock, self._frame.run.masker)
+        skip_reason = self._skip_reason(step, log)
+        if isinstance(skip_reason, str):
+            end = StepEnd(Conclusion.SKIPPED, reason=skip_reason)
+        elif isinstance(skip_reason, StepEnd):
+            end = skip_reason
+        else:
+            self._sink.emit(StepStarted(self._clock.now(), self._frame.key, number, name))
+            end = await self._perform(number, step, log)
+        self._finish(number, name, step, end, self._clock.monotonic_s() - started_s)
+
+    def _skip_reason(self, step: WorkingStep, log: StepLog) -> str | StepEnd | None:
+        """Give why the step does not run: a text, or a failure to decide; None if it runs."""
+        if self._infra_error is not None:
+            return f"the VM failed: {self._infra_error}"
+        try:
+            if step.condition.parsed.evaluate(self._frame.scope(self._record)):
+                return None
+        except ExpressionError as error:
+            reason = f"cannot evaluate the condition '{step.condition.text}': {error}"
+            log.say(f"##[error]{reason}")
+            return StepEnd(Conclusion.FAILURE, reason=reason)
+        return self._why_not(step)
+
+    def _why_not(self, step: WorkingStep) -> str:
+        if step.condition.written:
+            return f"its condition is false: {step.condition.text}"
+        if self._frame.run.cancellation.is_requested:
+            return "the run was cancelled"
+        return "an earlier step failed"
+
+    async def _perform(self, number: int, step: WorkingStep, log: StepLog) -> StepEnd:
+        try:
+            step_env = evaluate_mapping(step.env, self._frame.scope(self._record))
+            scope = self._frame.scope(self._record, step_env)
+            match step:
+                case RunStep():
+                    call = self._script_call(number, step, step_env, scope)
+                    return await ScriptStep(self._frame, self._record, log).run(call, self._cancellation())
+                case UsesStep():
+                    return await check_out(self._frame, evaluate_mapping(step.with_, scope), log)
+        except (WorkflowError, InfraError) as error:
+            self._infra_error = error if isinstance(error, InfraError) else None
+            log.say(f"##[error]{error}")
+            return StepEnd(Conclusion.FAILURE, reason=str(error))
+
+    def _cancellation(self) -> Cancellation | None:
+        """What may stop a step that begins now: nothing any more, once the run is cancelled."""
+        cancellation = self._frame.run.cancellation
+        return None if cancellation.is_requested else cancellation
+
+    def _script_call(self, number: int, step: RunStep, step_env: Mapping[str, str], scope: Scope) -> ScriptCall:
+        minutes = None if step.timeout_minutes is None else evaluate_number(step.timeout_minutes, scope)
+        shell = _text(step.shell or self._default("shell"), scope)
+        directory = _text(step.working_directory or self._default("working_directory"), scope)
+        return ScriptCall(
+            run=evaluate_string(step.run, scope),
+            shell=shell,
+            working_directory=posixpath.normpath(posixpath.join(self._frame.place.workspace, directory or ".")),
+            env=step_env,
+            timeout_s=self._timeout_s(minutes),
+            number=number,
+        )
+
+    def _default(self, name: str) -> Template | Text | None:
+        for defaults in (self._frame.job.defaults, self._frame.run.workflow.defaults):
+            value: Template | Text | None = getattr(defaults, name) if isinstance(defaults, Defaults) else None
+            if value is not None:
+                return value
+        return None
+
+    def _timeout_s(self, minutes: float | None) -> float:
+        """Give the step's own time or what is left of the job's, whichever is less."""
+        left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
+        return left_s if minutes is None else min(left_s, minutes * 60)
+
+    def _finish(self, number: int, name: str, step: WorkingStep, end: StepEnd, duration_s: float) -> None:
+        conclusion = end.outcome
+        if conclusion is Conclusion.FAILURE and self._infra_error is None and self._continues(step):
+            conclusion = Conclusion.SUCCESS
+        self._record.add(step.id, StepRecord(end.outcome, conclusion, end.outputs))
+        result = StepResult(number, name, end.outcome, conclusion, end.exit_code, duration_s, end.reason)
+        self._results.append(result)
+        self._sink.emit(
+            StepFinished(
+                self._clock.now(),
+                self._frame.key,
+                number,
+                name,
+                end.outcome,
+                conclusion,
+                end.exit_code,
+                duration_s,
+                end.reason,
+            )
+        )
+
+    def _continues(self, step: WorkingStep) -> bool:
+        if step.continue_on_error is None:
+            return False
+        try:
+            return evaluate_flag(step.continue_on_error, self._frame.scope(self._record))
+        except WorkflowError:
+            return False
+
+    def _end(self, duration_s: float) -> JobEnd:
+        conclusion, reason = self._conclusion()
+        outputs: dict[str, str] = {}
+        try:
+            outputs = evaluate_mapping(self._frame.job.outputs, self._frame.scope(self._record))
+        except WorkflowError as error:
+            conclusion, reason = Conclusion.FAILURE, str(error)
+        result = JobResult(
+            key=self._frame.key,
+            id=self._frame.job.id.value,
+            name=self._frame.name,
+            conclusion=conclusion,
+            duration_s=duration_s,
+            reason=reason,
+            steps=tuple(self._results),
+            is_tolerated=self._is_tolerated,
+        )
+        is_forgiven = self._is_tolerated and conclusion is Conclusion.FAILURE
+        return JobEnd(result, NeedsRecord(Conclusion.SUCCESS if is_forgiven else conclusion, outputs))
+
+    def _conclusion(self) -> tuple[Conclusion, str | None]:
+        if self._infra_error is not None:
+            return Conclusion.FAILURE, f"the VM failed: {self._infra_error}"
+        if self._frame.run.cancellation.is_requested:
+            return Conclusion.CANCELLED, "the run was cancelled"
+        if self._record.status is Conclusion.FAILURE:
+            failed = next(step for step in self._results if step.conclusion is Conclusion.FAILURE)
+            return Conclusion.FAILURE, f"step {failed.number} failed: {failed.name}"
+        return Conclusion.SUCCESS, None
+
+
+def _text(value: Template | Text | None, scope: Scope) -> str | None:
+    match value:
+        case None:
+            return None
+        case Text():
+            return value.value
+        case _:
+            return evaluate_string(value, scope)

@@ -1,0 +1,115 @@
+"""What this version cannot run yet, refused by file and line before anything starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terraphim_runner.domain.diagnostic import Diagnostic, Severity
+from terraphim_runner.executor.checkout import CHECKOUT
+from terraphim_runner.executor.shell import ShellInvalid, check_shell
+from terraphim_runner.expressions.node import Call, walk
+from terraphim_runner.workflow.job import CallJob, Container
+from terraphim_runner.workflow.reference import templates_of
+from terraphim_runner.workflow.step import RunStep, UsesStep
+from terraphim_runner.workflow.value import Template, TemplateMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from terraphim_runner.domain.diagnostic import Span
+    from terraphim_runner.expressions.node import Node
+    from terraphim_runner.workflow.job import Job, NormalJob
+    from terraphim_runner.workflow.run_plan import RunPlan
+    from terraphim_runner.workflow.step import Step
+
+_HARMLESS_INPUTS = frozenset({"path", "fetch-depth", "fetch-tags", "persist-credentials", "clean", "show-progress",
+                              "set-safe-directory", "token", "filter"})  # fmt: skip
+_FALSE = frozenset({"", "false"})
+
+
+def unsupported(plan: RunPlan) -> list[Diagnostic]:
+    """Find everything in the jobs of a plan that would not do what it says."""
+    faults = [diagnostic for planned in plan.jobs for diagnostic in _job_faults(planned.job)]
+    if plan.workflow.concurrency is not None:
+        faults.insert(0, _fault(plan.workflow.concurrency.span, "concurrency groups"))
+    spans = (span for planned in plan.jobs for span in _hash_files_spans(planned.job))
+    return [*faults, *(_fault(span, "hashFiles()") for span in spans)]
+
+
+def _job_faults(job: Job) -> Iterator[Diagnostic]:
+    if isinstance(job, CallJob):
+        yield _fault(job.uses.span, "reusable workflows")
+        return
+    yield from _feature_faults(job)
+    for step in job.steps:
+        yield from _step_faults(step)
+
+
+def _feature_faults(job: NormalJob) -> Iterator[Diagnostic]:
+    has_container = isinstance(job.container, Template) or (
+        isinstance(job.container, Container) and job.container.image is not None
+    )
+    for feature, value in (
+        ("job containers", job.container if has_container else None),
+        ("service containers", job.services),
+        ("deployment environments", job.environment),
+        ("snapshots", job.snapshot),
+        ("concurrency groups", job.concurrency),
+    ):
+        if value is not None:
+            yield _fault(value.span, feature)
+
+
+def _step_faults(step: Step) -> Iterator[Diagnostic]:
+    match step:
+        case RunStep():
+            if step.background:
+                yield _fault(step.span, "background steps")
+            shell = step.shell.literal if isinstance(step.shell, Template) else step.shell and step.shell.value
+            yield from _shell_faults(shell, step.shell.span if step.shell else step.span)
+        case UsesStep():
+            yield from _uses_faults(step)
+        case _:
+            yield _fault(step.span, "wait, cancel and parallel steps")
+
+
+def _hash_files_spans(job: Job) -> Iterator[Span]:
+    for template in templates_of(job):
+        for expression in template.parsed.expressions:
+            for call in _hash_files_calls(expression):
+                yield template.locate(call.start, call.end)
+    for step in () if isinstance(job, CallJob) else job.steps:
+        if isinstance(step, RunStep | UsesStep):
+            for _ in _hash_files_calls(step.condition.parsed.node):
+                yield step.condition.span
+
+
+def _hash_files_calls(expression: Node) -> Iterator[Call]:
+    for node in walk(expression):
+        if isinstance(node, Call) and node.name.casefold() == "hashfiles":
+            yield node
+
+
+def _shell_faults(shell: str | None, span: Span) -> Iterator[Diagnostic]:
+    try:
+        check_shell(shell)
+    except ShellInvalid as error:
+        yield Diagnostic(span, Severity.ERROR, "invalid-shell", str(error))
+
+
+def _uses_faults(step: UsesStep) -> Iterator[Diagnostic]:
+    name = step.uses.value.partition("@")[0]
+    if name != CHECKOUT:
+        yield _fault(step.uses.span, f"the action {step.uses.value}", "Only actions/checkout is built in so far.")
+        return
+    if isinstance(step.with_, Template):
+        yield _fault(step.with_.span, "an expression for all inputs of actions/checkout")
+    elif isinstance(step.with_, TemplateMap):
+        for key, value in step.with_.entries:
+            is_harmless = str(key).lower() in _HARMLESS_INPUTS or value.literal in _FALSE
+            if not is_harmless:
+                yield _fault(key.span, f"the input '{key}' of actions/checkout")
+
+
+def _fault(span: Span, feature: str, hint: str | None = None) -> Diagnostic:
+    return Diagnostic(span, Severity.ERROR, "unsupported", f"terraphim-runner does not run {feature} yet", hint)

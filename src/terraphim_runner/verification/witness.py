@@ -1,0 +1,154 @@
+"""A provider that watches another one and writes down what it sees."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol, Self
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.ports.vm import (
+        Allocation,
+        AllocationRequest,
+        Command,
+        Execution,
+        Tree,
+        TreePlacement,
+        Vm,
+        VmProvider,
+    )
+
+
+class Sight(Enum):
+    """What the witness saw."""
+
+    ALLOCATING = "allocating"
+    ALLOCATED = "allocated"
+    COMMAND = "command"
+    COMMAND_ENDED = "command ended"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One thing seen; their order in the list is the order in time."""
+
+    sight: Sight
+    vm_id: VmId | None = None
+    is_reused_slot: bool = False
+
+
+class Meeting(Protocol):
+    """Where allocations wait for each other."""
+
+    async def join(self) -> None:
+        """Return when everybody who is expected has come."""
+        ...
+
+
+class WitnessProvider:
+    """Passes everything on to `provider`, and writes it down in `sightings`."""
+
+    def __init__(self, provider: VmProvider, *, meeting: Meeting | None = None) -> None:
+        """Watch a provider that is entered by its owner; hand out VMs when `meeting` is complete."""
+        self._provider = provider
+        self._meeting = meeting
+        self.sightings: list[Sighting] = []
+
+    @property
+    def name(self) -> str:
+        """The watched provider's name."""
+        return self._provider.name
+
+    async def __aenter__(self) -> Self:
+        """Do nothing: the provider has an owner."""
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Do nothing."""
+
+    async def allocate(self, request: AllocationRequest) -> Allocation:
+        """Allocate, and hand out a VM that is watched too."""
+        self.sightings.append(Sighting(Sight.ALLOCATING))
+        allocation = await self._provider.allocate(request)
+        vm = WitnessedVm(allocation.vm, self.sightings)
+        self.sightings.append(Sighting(Sight.ALLOCATED, vm.id, allocation.is_reused_slot))
+        if self._meeting is not None:
+            try:
+                await self._meeting.join()
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self.release(vm.id)
+                raise
+        return replace(allocation, vm=vm)
+
+    async def release(self, vm_id: VmId) -> None:
+        """Release."""
+        await self._provider.release(vm_id)
+        self.sightings.append(Sighting(Sight.RELEASED, vm_id))
+
+    async def held_vms(self) -> Sequence[VmId]:
+        """List what the watched provider holds."""
+        return await self._provider.held_vms()
+
+
+class WitnessedVm:
+    """A VM whose commands are written down."""
+
+    def __init__(self, vm: Vm, sightings: list[Sighting]) -> None:
+        """Watch `vm`."""
+        self._vm = vm
+        self._sightings = sightings
+
+    @property
+    def id(self) -> VmId:
+        """The VM's id."""
+        return self._vm.id
+
+    @property
+    def work_root(self) -> str:
+        """The VM's work root."""
+        return self._vm.work_root
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The VM's environment."""
+        return self._vm.environment
+
+    @asynccontextmanager
+    async def exec(self, command: Command) -> AsyncIterator[Execution]:
+        """Execute."""
+        self._sightings.append(Sighting(Sight.COMMAND, self.id))
+        try:
+            async with self._vm.exec(command) as execution:
+                yield execution
+        finally:
+            self._sightings.append(Sighting(Sight.COMMAND_ENDED, self.id))
+
+    async def put_file(
+        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
+    ) -> None:
+        """Write a file."""
+        await self._vm.put_file(path, chunks, mode=mode, user=user)
+
+    def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read a file."""
+        return self._vm.get_file(path)
+
+    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
+        """Ship a tree."""
+        await self._vm.put_tree(tree, placement)
+
+    async def get_tree(self, path: str, destination: Path) -> None:
+        """Fetch a directory."""
+        await self._vm.get_tree(path, destination)
