@@ -152,7 +152,7 @@ def event_context(
         repository=_text(_map(payload.get("repository")).get("full_name")) or repository.name,
         actor=_text(_map(payload.get("sender")).get("login")) or repository.actor,
         changed_files=changed_files,
-        head_message=_head_message(payload) or repository.head_message,
+        head_message=_head_message(name, payload, repository),
     )
 
 
@@ -237,8 +237,10 @@ _DERIVATIONS: dict[str, Callable[[Origin], tuple[str, str]]] = {
 }
 
 
-def _head_message(payload: Mapping[str, Any]) -> str | None:
-    return _text(_map(payload.get("head_commit")).get("message")) or None
+def _head_message(name: str, payload: Mapping[str, Any], repository: Repository) -> str | None:
+    message = _text(_map(payload.get("head_commit")).get("message"))
+    is_other_commit = name == "push" and payload.get("after") not in {None, repository.sha}
+    return message or (None if is_other_commit else repository.head_message)
 
 
 def _branch(payload: Mapping[str, Any], side: str) -> str:

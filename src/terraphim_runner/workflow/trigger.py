@@ -56,7 +56,7 @@ def decide(workflow: Workflow, event: EventContext) -> Decision:
     failing = next((clause for clause in clauses if not clause.passes), None)
     if failing is not None:
         return Decision(workflow.file, event.name, False, failing.reason, failing.span)
-    reason = " and ".join(clause.reason for clause in clauses) or _plain(trigger)
+    reason = ", and ".join(clause.reason for clause in clauses) or _plain(trigger)
     certain = all(clause.is_certain for clause in clauses)
     span = clauses[0].span if clauses else trigger.name.span
     return Decision(workflow.file, event.name, True, reason, span, certain, tuple(_notes(event)))
@@ -202,7 +202,7 @@ def _commits(event: EventContext) -> int:
 
 
 def _plain(trigger: Trigger) -> str:
-    return f"on has {trigger.name} (line {trigger.name.span.start.line}) with nothing that holds it back"
+    return f"on.{trigger.name} (line {trigger.name.span.start.line}) has no filter"
 
 
 def _not_listening(workflow: Workflow, event: EventContext) -> str:

@@ -86,7 +86,11 @@ def path_clauses(
         elif files is None:
             clauses.append(_unknown("the changed files are not known", key, patterns))
         elif not files:
-            clauses.append(Clause(False, f"no files changed, and there is {_place(key, patterns)}", patterns.span))
+            clauses.append(
+                Clause(
+                    False, f"no files changed, and with {_place(key, patterns)} that starts nothing", patterns.span
+                )
+            )
         else:
             clauses.append(judge(files, key, patterns))
     return clauses
@@ -138,11 +142,11 @@ def type_clause(
         return [Clause(False, f"activity '{action}' is not in {_place(key, types)}: {_list(names)}", types.span)]
     if not defaults or action is None:
         return []
-    by_default = f"{', '.join(defaults)}, which hold without types"
-    place = f"on.{event} (line {span.start.line})"
+    place = f"on.{event} (line {span.start.line}), which names no types"
     if action in defaults:
-        return [Clause(True, f"activity '{action}' is one of {by_default} in {place}", span)]
-    return [Clause(False, f"activity '{action}' is none of {by_default} in {place}", span)]
+        return [Clause(True, f"activity '{action}' starts {place}", span)]
+    only = f"then only {', '.join(defaults[:-1])} and {defaults[-1]} do"
+    return [Clause(False, f"activity '{action}' does not start {place}: {only}", span)]
 
 
 def exact_clause(what: str, name: str | None, key: str, wanted: Filter) -> Clause:
@@ -157,7 +161,7 @@ def exact_clause(what: str, name: str | None, key: str, wanted: Filter) -> Claus
 
 
 def _unknown(what: str, key: str, judged: Filter) -> Clause:
-    reason = f"{what}, so {_place(key, judged)} cannot be judged and does not hold it back"
+    reason = f"{what}, so {_place(key, judged)} cannot be judged and counts as passed"
     return Clause(True, reason, judged.span, is_certain=False)
 
 
