@@ -306,9 +306,10 @@ def _serve_socket(fd: int, parent: int) -> None:
 def _kill_descendants() -> None:
     """Kill what a supervisor that was killed itself has left behind."""
     while found := find_descendants(os.getpid()):
-        if not any(send_signal(process, _signal.SIGKILL) for process in found):
+        allowed = [send_signal(process, _signal.SIGKILL) for process in found]
+        if not any(allowed):
             return
-        os.waitid(os.P_ALL, 0, os.WEXITED)
+        os.waitpid(-1, 0)
 
 
 def _prepare_machine() -> None:

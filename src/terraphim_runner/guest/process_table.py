@@ -9,7 +9,7 @@ import os
 class Process:
     """A process as /proc showed it; `started` tells it from a later one of the same number."""
 
-    __slots__ = ("is_zombie", "parent", "pid", "started")
+    __slots__ = ("group", "is_zombie", "parent", "pid", "started")
 
     def __init__(self, pid: int, stat: bytes) -> None:
         """Take the content of /proc/<pid>/stat."""
@@ -17,6 +17,7 @@ class Process:
         self.pid = pid
         self.is_zombie = fields[0] in {b"Z", b"X"}
         self.parent = int(fields[1])
+        self.group = int(fields[2])
         self.started = int(fields[19])
 
 
@@ -35,7 +36,7 @@ def read_process(pid: int) -> Process | None:
 
 
 def find_descendants(root: int) -> list[Process]:
-    """List the living descendants of a process, parents first."""
+    """List the descendants of a process, zombies too, parents first."""
     children: dict[int, list[Process]] = {}
     for name in os.listdir("/proc"):
         process = read_process(int(name)) if name.isdigit() else None
@@ -46,7 +47,7 @@ def find_descendants(root: int) -> list[Process]:
     while pending:
         below = children.get(pending.pop(), [])
         pending += [process.pid for process in below]
-        found += [process for process in below if not process.is_zombie]
+        found += below
     return found
 
 

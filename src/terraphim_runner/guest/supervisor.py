@@ -95,9 +95,23 @@ class Supervisor:
         return bool(orders)
 
     def _kill(self) -> bool:
-        """Stop all so that none can fork, then kill all; false if none may be killed: then nothing can be done."""
+        """Kill all there are now; false if none may be killed: then nothing can be done.
+
+        Whole process groups first: no fork can slip through that, and in a chain of processes that each fork the
+        next and exit, nobody lives long enough to be killed by number. Then stop all, so that none can fork.
+        """
         found = find_descendants(os.getpid())
-        for process in found:
+        for group in {process.group for process in found} - {os.getpgrp(), 0}:
+            _kill_group(group)
+        alive = [process for process in found if not process.is_zombie]
+        for process in alive:
             send_signal(process, _signal.SIGSTOP)
-        allowed = [send_signal(process, _signal.SIGKILL) for process in found]
-        return any(allowed) or not found
+        allowed = [send_signal(process, _signal.SIGKILL) for process in alive]
+        return any(allowed) or not alive
+
+
+def _kill_group(group: int) -> None:
+    try:  # noqa: SIM105 - contextlib costs boot time
+        os.killpg(group, _signal.SIGKILL)
+    except OSError:
+        pass  # gone, or none of it may be killed
