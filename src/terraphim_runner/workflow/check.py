@@ -68,14 +68,19 @@ class _Checker:
         node.template = parsed
         if parsed is None:
             if not allowed.contexts:
-                message = "A template expression is not allowed in this context"
-                self._error(node.span, "expression-not-allowed", message)
+                self._expression_not_allowed(node)
             return
         literal = quoted_literal(parsed)
         if is_directive(parsed.node):
             self._error(node.span, "unexpected-value", f"Unexpected value '{parsed.text}'")
         elif literal is not None and not _accepts_text(shape, literal):
             self._unexpected(node, literal, shape)
+
+    def _expression_not_allowed(self, node: ScalarNode) -> None:
+        text = node.string()
+        start = text.find(OPEN)
+        span = node.excerpt.span(text, start, start + len(OPEN))
+        self._error(span, "expression-not-allowed", "A template expression is not allowed in this context")
 
     def _unexpected(self, node: ScalarNode, text: str, shape: Shape) -> None:
         choices = shape.string.choices if shape.string is not None else None
@@ -110,8 +115,7 @@ class _Checker:
         if not allowed.contexts:
             parsed = _unscoped(key)
             if parsed is None:
-                message = "A template expression is not allowed in this context"
-                self._error(key.span, "expression-not-allowed", message)
+                self._expression_not_allowed(key)
         else:
             parsed = read_template(key, allowed, self._report)
         key.template = parsed

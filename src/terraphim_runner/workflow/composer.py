@@ -6,6 +6,7 @@ bounded here as well: a document of a few lines can stand for billions of values
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,10 +21,10 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from terraphim_runner.domain.diagnostic import Span
 from terraphim_runner.workflow.node import MappingNode, Node, ScalarNode, SequenceNode
 from terraphim_runner.workflow.scalar import TagError, resolve
 from terraphim_runner.workflow.source import Source, Style
+from terraphim_runner.workflow.syntax import point, report_syntax, report_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,21 +55,46 @@ def compose(source: Source, report: Report, limits: Limits) -> Node | None:
     """Read the one document of a file; None if it is not YAML, after saying so to the report."""
     if len(source.text) > limits.max_characters:
         message = f"The maximum file size of {limits.max_characters} characters has been exceeded"
-        report.error(_point(source, 0), "file-too-large", message)
+        report.error(point(source, 0), "file-too-large", message)
         return None
     try:
-        root = _Composer(source, report, limits).compose()
+        return _compose(source, report, limits)
     except _Stop:
-        return None
+        pass
+    except MarkedYAMLError as error:
+        report_syntax(error, source, report)
     except YAMLError as error:
-        _report_syntax(error, source, report)
-        return None
+        report_unreadable(error, source, report)
     except UnicodeEncodeError as error:
-        report.error(_point(source, error.start), "yaml-syntax", "This is not a character")
+        report.error(point(source, error.start), "yaml-syntax", "This is not a character")
+    return None
+
+
+def _compose(source: Source, report: Report, limits: Limits) -> Node | None:
+    text = source.text.translate(_FOREIGN_BREAKS)
+    for _ in range(_MAX_TABBED_LINES):
+        try:
+            return _Composer(source, report, limits).compose(text)
+        except MarkedYAMLError as error:
+            untabbed = _without_tabs(text, error)
+            if untabbed is None:
+                raise
+            text = untabbed
+    return _Composer(source, report, limits).compose(text)
+
+
+_MAX_TABBED_LINES = 100
+_BLANK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|\Z)")
+
+
+def _without_tabs(text: str, error: MarkedYAMLError) -> str | None:
+    """Put spaces for the tabs of a line without content, where libyaml fell over them and YAML allows them."""
+    mark = error.problem_mark
+    if mark is None or text[mark.index : mark.index + 1] != "\t":
         return None
-    if root is None:
-        report.error(_point(source, 0), "empty-file", "The file is empty")
-    return root
+    start = mark.index - mark.column
+    line = _BLANK.match(text, start)
+    return None if line is None else text[:start] + line[0].replace("\t", " ") + text[line.end() :]
 
 
 @dataclass(slots=True)
@@ -106,9 +132,9 @@ class _Composer:
         self._open: list[_Frame] = []
         self._root: Node | None = None
 
-    def compose(self) -> Node | None:
+    def compose(self, text: str) -> Node | None:
         documents = 0
-        for event in self._events():
+        for event in _events(text):
             if isinstance(event, NodeEvent):
                 self._begin(event)
             elif isinstance(event, CollectionEndEvent):
@@ -117,12 +143,9 @@ class _Composer:
                 documents += 1
                 if documents > 1:
                     self._fail(event, "multiple-documents", "Only one YAML document is allowed in a file")
+        if self._root is None:
+            self._report.error(point(self._source, 0), "empty-file", "The file is empty")
         return self._root
-
-    def _events(self) -> Iterator[Event]:
-        parser = CParser(self._source.text.translate(_FOREIGN_BREAKS))
-        while (event := parser.get_event()) is not None:
-            yield event
 
     def _begin(self, event: NodeEvent) -> None:
         if isinstance(event, AliasEvent):
@@ -205,8 +228,14 @@ class _Composer:
         start = _mark(
             place.start if isinstance(place, ScalarNode | SequenceNode | MappingNode) else place.start_mark
         )
-        self._report.error(_point(self._source, start.index), code, message)
+        self._report.error(point(self._source, start.index), code, message)
         raise _Stop
+
+
+def _events(text: str) -> Iterator[Event]:
+    parser = CParser(text)
+    while (event := parser.get_event()) is not None:
+        yield event
 
 
 def _mark(mark: Mark | None) -> Mark:
@@ -215,42 +244,6 @@ def _mark(mark: Mark | None) -> Mark:
     return mark
 
 
-def _point(source: Source, offset: int) -> Span:
-    start = source.position(min(offset, len(source.text)))
-    return Span(source.file, start, start)
-
-
 # libyaml knows YAML 1.1, where these end a line; in YAML 1.2, GitHub's, they are characters like any other.
 _FOREIGN_BREAKS = {0x85: "\ue085", 0x2028: "\ue028", 0x2029: "\ue029"}
 _RESTORED_BREAKS = {0xE085: "\x85", 0xE028: "\u2028", 0xE029: "\u2029"}
-
-_HINTS = {
-    "mapping values are not allowed in this context": "quote a value that contains `: `, or check the indentation",
-    "could not find expected ':'": "check the indentation: this line is read as a key",
-    "did not find expected key": "check the indentation of this line and of the one before",
-    "did not find expected '-' indicator": "check the indentation of this line and of the one before",
-    "found unexpected end of stream": "a quote that is opened here is never closed",
-}
-
-
-def _report_syntax(error: YAMLError, source: Source, report: Report) -> None:
-    if not isinstance(error, MarkedYAMLError) or error.problem is None:
-        report.error(
-            _point(source, _reader_offset(error, source)), "yaml-syntax", "This character is not allowed in YAML"
-        )
-        return
-    mark = error.problem_mark
-    if error.problem in {"could not find expected ':'", "found unexpected end of stream"}:
-        mark = error.context_mark or mark  # where the trouble began, not where it was noticed
-    offset = min(mark.index, len(source.text)) if mark is not None else 0
-    message, hint = error.problem, _HINTS.get(error.problem)
-    if message == "found character that cannot start any token":
-        character = source.text[offset : offset + 1]
-        message = f"The character {character!r} cannot begin a value"
-        hint = "indent with spaces, not with tabs" if character == "\t" else "put the value in quotes"
-    report.error(_point(source, offset), "yaml-syntax", message[:1].upper() + message[1:], hint)
-
-
-def _reader_offset(error: YAMLError, source: Source) -> int:
-    position = getattr(error, "position", 0)  # libyaml counts bytes here
-    return len(source.text.encode()[: max(position, 0)].decode(errors="ignore"))

@@ -62,7 +62,7 @@ def read_condition(
     """Parse an `if`; report what is no expression, or not allowed here; None if it does not parse."""
     text = scalar.string()
     try:
-        parsed = parse_condition(text)
+        parsed = parse_condition(_unquoted(text))
     except ExpressionError as error:
         _report_all(scalar, text, error, report)
         return None
@@ -74,6 +74,12 @@ def read_condition(
         tell = report.error if is_written or kind is Conditional.ACTION else report.warning
         tell(scalar.span, "literal-text-in-condition", _CONSTANT_TEXT)
     return parsed
+
+
+def _unquoted(text: str) -> str:
+    """Take the string of `${{ '…' }}` alone for the condition, as GitHub does."""
+    literal = quoted_literal(parse_template(text)) if OPEN in text else None
+    return text if literal is None else literal
 
 
 def _check(scalar: ScalarNode, text: str, node: Node, allowed: Allowance, report: Report) -> None:
