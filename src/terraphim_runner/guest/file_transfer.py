@@ -31,6 +31,7 @@ class Upload(Activity):
         self._account = account
         self._send = send
         self._window = ReceiveWindow(INITIAL_WINDOW)
+        check_absolute(request.path)
         directory = os.path.dirname(request.path)
         make_parents(directory, account)
         self._scratch = f"{directory}/.terraphim-runner-{os.getpid()}-{request.channel}"
@@ -94,6 +95,7 @@ class Download(Activity):
         self._send = send
         self._window = SendWindow(request.window)
         self._is_waiting = False
+        check_absolute(request.path)
         self._fd = os.open(request.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             os.close(self._fd)
@@ -154,6 +156,7 @@ def write_small_file(path: str, content: bytes, account: Account | None) -> None
     Raises:
         OSError: it cannot be written.
     """
+    check_absolute(path)
     make_parents(os.path.dirname(path), account)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     fd = os.open(path, flags, 0o644)
@@ -196,6 +199,16 @@ def _read_small_file(path: str, limit: int) -> bytes:
     return b"".join(pieces)
 
 
+def check_absolute(path: str) -> None:
+    """Refuse a path that depends on where the agent happens to be, or that is none.
+
+    Raises:
+        OSError: it is relative, or holds a null byte.
+    """
+    if not path.startswith("/") or "\0" in path:
+        raise OSError(22, "not an absolute path", path)
+
+
 def make_parents(path: str, account: Account | None) -> None:
     """Make a directory and what is missing above it, all of it the user's.
 
@@ -216,6 +229,7 @@ def make_empty_directory(path: str, account: Account | None) -> None:
     Raises:
         OSError: it cannot be made, or is not empty.
     """
+    check_absolute(path)
     make_parents(path, account)
     if os.listdir(path):
         raise OSError(39, "directory is not empty", path)
