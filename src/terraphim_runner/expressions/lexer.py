@@ -106,7 +106,7 @@ def _token(match: re.Match[str], previous: TokenKind, source: Source) -> Token:
                 return _number(source.text[start : _end_of_number(source, start)], start, source)
             return Token(_PUNCTUATION[text], text, start, end)
         case "string":
-            return Token(TokenKind.LITERAL, text, start, end, text[1:-1].replace("''", "'"))
+            return Token(TokenKind.LITERAL, text, start, end, _unquote(text))
         case "number":
             return _number(text, start, source)
         case _:
@@ -120,6 +120,10 @@ def _word(text: str, start: int, previous: TokenKind, source: Source) -> Token:
     if text in _CONSTANTS and previous is not TokenKind.DOT:
         return Token(TokenKind.LITERAL, text, start, end, _CONSTANTS[text])
     return Token(TokenKind.WORD, text, start, end)
+
+
+def _unquote(text: str) -> str:
+    return text[1:-1].replace("''", "'")
 
 
 def _number(text: str, start: int, source: Source) -> Token:

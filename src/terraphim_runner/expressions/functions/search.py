@@ -16,7 +16,7 @@ def contains(arguments: Arguments) -> bool:
     searched = arguments[0]
     if isinstance(searched, Array):
         return _has_item(searched, arguments[1]) if len(searched) else False
-    return is_primitive(searched) and is_primitive(item := arguments[1]) and _folded(item) in _folded(searched)
+    return is_primitive(searched) and is_primitive(part := arguments[1]) and _has_text(searched, part)
 
 
 def starts_with(arguments: Arguments) -> bool:
@@ -33,6 +33,10 @@ def ends_with(arguments: Arguments) -> bool:
 
 def _has_item(array: Array, wanted: Value) -> bool:
     return any(is_equal(wanted, item) for item in array)
+
+
+def _has_text(text: Value, part: Value) -> bool:
+    return _folded(part) in _folded(text)
 
 
 def _folded(value: Value) -> str:
