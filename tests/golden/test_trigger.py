@@ -1,8 +1,8 @@
 """The table of `trigger.yml`: which event starts what, and in which words the answer is given.
 
 The cases follow GitHub's documentation («Events that trigger workflows», «Workflow syntax», «Skipping workflow
-runs»). `trigger` is what stands under `on`, from line 2. A case says what happened; `runs`, `because`, `certain` and
-`notes` are what `decide` must answer.
+runs»). `trigger` is what stands under `on`, from line 2. A case says what happened; `runs`, `because`, `certain`
+and `notes` are what `decide` must answer.
 """
 
 from __future__ import annotations

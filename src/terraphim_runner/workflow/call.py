@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
@@ -11,6 +12,7 @@ from terraphim_runner.workflow.combination import mapping
 from terraphim_runner.workflow.evaluation import evaluate_template, evaluate_value, refuse
 from terraphim_runner.workflow.event import WorkflowCall
 from terraphim_runner.workflow.input import default_value, typed_value
+from terraphim_runner.workflow.job import CallJob
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.reference import contexts_of
 from terraphim_runner.workflow.report import did_you_mean
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value as Data
     from terraphim_runner.workflow.document import Workflow
-    from terraphim_runner.workflow.job import CallJob
     from terraphim_runner.workflow.value import Text, ValueMap
 
     Resolve = Callable[[str], str | None]
@@ -33,6 +34,7 @@ MAX_CALLED = 50  # different workflows
 _MAX_LOADS = 10_000  # a small tree of files can make a large tree of calls
 
 _LOCAL = ("./", "$/")
+_REMOTE = re.compile(r"(?P<repository>[^/]+/[^/]+)/\.github/workflows/[^/@]+@(?P<ref>.+)")
 
 
 class WorkflowLoader:
@@ -89,11 +91,8 @@ def qualify(uses: str, caller: str) -> str:
     if not uses.startswith(_LOCAL):
         return uses
     path = uses[len(_LOCAL[0]) :]
-    if "@" not in caller:
-        return path
-    place, _, ref = caller.rpartition("@")
-    owner, name, *_ = place.split("/")
-    return f"{owner}/{name}/{path}@{ref}"
+    remote = _REMOTE.fullmatch(caller)
+    return path if remote is None else f"{remote['repository']}/{path}@{remote['ref']}"
 
 
 def refuse_missing(uses: Text, reference: str) -> NoReturn:
@@ -102,7 +101,7 @@ def refuse_missing(uses: Text, reference: str) -> NoReturn:
     Raises:
         WorkflowError: always.
     """
-    if "@" in reference:
+    if _REMOTE.fullmatch(reference):
         message = f"The workflow '{reference}' of another repository is not available here"
         hint = "call a copy in this repository with ./.github/workflows/FILE"
         refuse(uses.span, "remote-workflow", message, hint)
@@ -198,3 +197,22 @@ def _keys(given: ValueMap | None) -> dict[str, Text | Template]:
 
 def _fault(span: Span, code: str, message: str, hint: str | None) -> Diagnostic:
     return Diagnostic(span, Severity.ERROR, code, message, hint)
+
+
+def check_calls(workflow: Workflow, loader: WorkflowLoader, callers: Sequence[str] = ()) -> Iterator[Diagnostic]:
+    """Give what is wrong with a workflow's calls, and with those of the workflows it calls.
+
+    Workflows of other repositories that cannot be had are passed over: that may be no fault of this file.
+    """
+    chain = (*callers, workflow.file)
+    for job in workflow.jobs:
+        if not isinstance(job, CallJob):
+            continue
+        try:
+            called = loader.load(job, chain)
+            trigger_of(job, called)
+        except WorkflowError as error:
+            own = [each for each in error.diagnostics if each.span.file == workflow.file]
+            yield from (each for each in own if each.code != "remote-workflow")
+        else:
+            yield from check_calls(called, loader, chain)

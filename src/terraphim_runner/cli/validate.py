@@ -1,0 +1,72 @@
+"""`terraphim-runner validate`: every fault of workflow and action files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, assert_never
+
+import typer
+
+from terraphim_runner.cli.diagnostic_report import (
+    DiagnosticFormat,
+    as_github,
+    as_json,
+    as_sarif,
+    as_text,
+)
+from terraphim_runner.cli.source_file import expand, find_repository, read_source
+from terraphim_runner.cli.validation import validate_source
+from terraphim_runner.domain.diagnostic import Severity
+from terraphim_runner.domain.errors import UsageError, WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from terraphim_runner.domain.diagnostic import Diagnostic
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[FILES]...",
+        help="Workflow and action files, directories, - for standard input. Default: the repository's workflows.",
+    ),
+]
+Output = Annotated[DiagnosticFormat, typer.Option("--output", "-o", help="How faults are printed.")]
+
+
+def validate(files: Files = None, output: Output = DiagnosticFormat.TEXT) -> None:
+    """Check workflow and action files, all faults at once. Exit status 2 if there is an error."""
+    sources = [read_source(path) for path in _chosen(files or [])]
+    diagnostics = [diagnostic for source in sources for diagnostic in validate_source(source)]
+    texts = {source.name: source.text for source in sources}
+    for line in _lines(output, diagnostics, texts):
+        print(line)  # noqa: T201 - this is the command's output
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
+        raise typer.Exit(WorkflowError.exit_code)
+
+
+def _chosen(files: Sequence[Path]) -> Iterator[Path]:
+    if files:
+        yield from expand(files)
+        return
+    repository = find_repository(Path.cwd())
+    if repository is None:
+        hint = "name files, or go to a repository that has .github/workflows"
+        raise UsageError("there are no workflows here", hint=hint)
+    root = repository.relative_to(Path.cwd()) if repository == Path.cwd() else repository
+    yield from expand([root])
+
+
+def _lines(output: DiagnosticFormat, diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> Iterator[str]:
+    match output:
+        case DiagnosticFormat.TEXT:
+            yield from as_text(diagnostics, texts, files=len(texts), has_colours=sys.stdout.isatty())
+        case DiagnosticFormat.JSON:
+            yield as_json(diagnostics)
+        case DiagnosticFormat.SARIF:
+            yield as_sarif(diagnostics)
+        case DiagnosticFormat.GITHUB:
+            yield from as_github(diagnostics)
+        case _:
+            assert_never(output)

@@ -1,0 +1,57 @@
+"""One file's faults: its own, and those of its calls to workflows beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from terraphim_runner.cli.source_file import WORKFLOWS
+from terraphim_runner.workflow.call import WorkflowLoader, check_calls
+from terraphim_runner.workflow.read_action import read_action
+from terraphim_runner.workflow.reader import read_workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from terraphim_runner.cli.source_file import SourceFile
+    from terraphim_runner.domain.diagnostic import Diagnostic
+    from terraphim_runner.workflow.document import Workflow
+
+
+def validate_source(source: SourceFile) -> tuple[Diagnostic, ...]:
+    """Give every fault of a workflow or action file, in the order of the file."""
+    if source.fault is not None:
+        return (source.fault,)
+    if source.is_action:
+        return read_action(source.text, source.name).diagnostics
+    result = read_workflow(source.text, source.name)
+    calls = () if result.workflow is None else _call_faults(result.workflow)
+    return tuple(
+        sorted((*result.diagnostics, *calls), key=lambda each: (each.span.start.line, each.span.start.column))
+    )
+
+
+def _call_faults(workflow: Workflow) -> tuple[Diagnostic, ...]:
+    repository = repository_of(workflow.file)
+    if repository is None:
+        return ()
+    return tuple(check_calls(workflow, WorkflowLoader(resolver(repository))))
+
+
+def repository_of(name: str) -> Path | None:
+    """Find the repository a workflow file belongs to by its path; None for a file that lies elsewhere."""
+    directory = Path(name).parent
+    is_workflow = directory.parts[-2:] == WORKFLOWS.parts
+    return directory.parents[1] if is_workflow else None
+
+
+def resolver(repository: Path) -> Callable[[str], str | None]:
+    """Make what finds called workflows: those of this repository, by path."""
+
+    def resolve(reference: str) -> str | None:
+        path = repository / reference
+        if "@" in reference or not path.is_file() or repository.resolve() not in path.resolve().parents:
+            return None
+        return path.read_text(encoding="utf-8", errors="replace")
+
+    return resolve
