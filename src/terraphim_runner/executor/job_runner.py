@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ class JobRunner:
         self._record = JobRecord()
         self._results: list[StepResult] = []
         self._infra_error: InfraError | None = None
+        self._executions = AsyncExitStack()
         self.end: JobEnd | None = None
 
     async def run(self) -> None:
@@ -67,8 +69,9 @@ class JobRunner:
         """
         started_s = self._clock.monotonic_s()
         self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
-        for number, step in enumerate(self._frame.job.steps, start=1):
-            await self._run_step(number, step)  # type: ignore[arg-type]  # others were refused when planning
+        async with self._executions:
+            for number, step in enumerate(self._frame.job.steps, start=1):
+                await self._run_step(number, step)  # type: ignore[arg-type]  # others were refused when planning
         self.end = self._end(self._clock.monotonic_s() - started_s)
         result = self.end.result
         self._sink.emit(
@@ -118,7 +121,9 @@ class JobRunner:
             match step:
                 case RunStep():
                     call = self._script_call(number, step, step_env, scope)
-                    return await ScriptStep(self._frame, self._record, log).run(call, self._cancellation())
+                    return await ScriptStep(self._frame, self._record, log, self._executions).run(
+                        call, self._cancellation()
+                    )
                 case UsesStep():
                     return await check_out(self._frame, evaluate_mapping(step.with_, scope), log)
         except (WorkflowError, InfraError) as error:

@@ -17,6 +17,7 @@ from terraphim_runner.ports.vm import Command, ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AsyncExitStack
 
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.frame import JobFrame
@@ -49,9 +50,14 @@ class ScriptCall:
 class ScriptStep:
     """One script in one job."""
 
-    def __init__(self, frame: JobFrame, record: JobRecord, log: StepLog) -> None:
-        """Run in `frame`, leaving what the script sets for later steps in `record`."""
+    def __init__(self, frame: JobFrame, record: JobRecord, log: StepLog, executions: AsyncExitStack) -> None:
+        """Run in `frame`, leaving what the script sets for later steps in `record`.
+
+        The execution is left with `executions`, at the job's end: as on GitHub, a server that one step starts
+        in the background is there for the next.
+        """
         self._frame = frame
+        self._executions = executions
         self._record = record
         self._log = log
 
@@ -90,10 +96,8 @@ class ScriptStep:
         return command, files
 
     async def _execute(self, command: Command, watch: StopWatch) -> tuple[ExitStatus, Mapping[str, bytes]]:
-        async with (
-            self._frame.run.session.exec(command) as execution,
-            running_beside(partial(watch.guard, execution)),
-        ):
+        execution = await self._executions.enter_async_context(self._frame.run.session.exec(command))
+        async with running_beside(partial(watch.guard, execution)):
             async for stream, data in execution:
                 self._log.feed(stream, data)
             status = await execution.wait()

@@ -8,35 +8,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Which machine and which agent: the kernel's boot, the machine's id, and the process that all steps descend from.
+# Which machine and which agent: its id, the kernel's boot, and the agent, the first of ours above the step.
 _IDENTITY = """\
 pid=$$
-agent=$pid
+agent=none
 while [ "$pid" -gt 1 ]; do
-  agent=$pid
   pid=$(awk '/^PPid:/ {print $2}' "/proc/$pid/status")
   name=$(tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
-  case $name in *terraphim*guest*|*terraphim*agent*) agent=$pid; break;; esac
+  case $name in *terraphim*guest*|*terraphim*agent*) agent=$pid;; esac
 done
 echo "identity: $(cat /etc/machine-id 2>/dev/null)/$(cat /proc/sys/kernel/random/boot_id)/$agent"
 """
 
 _LEAVE = """\
 echo {token} >"$GITHUB_WORKSPACE/trace-{token}"
-echo {token} >"$HOME/trace-{token}" 2>/dev/null || true
-echo "left: file"
-TRACE_NAME={token} setsid sh -c 'exec -a trace-{token} sleep 600' >/dev/null 2>&1 </dev/null &
-echo "left: process"
+if grep -q terraphim /proc/1/cmdline; then  # a machine of its own: leave something in the shared places too
+  echo {token} >"$HOME/trace-{token}"
+  echo {token} >"/var/tmp/trace-{token}"
+fi
+TRACE_NAME={token} setsid bash -c 'exec -a trace-{token} sleep 600' >/dev/null 2>&1 </dev/null &
 echo "secret-{token}" >"$RUNNER_TEMP/secret-{token}"
-echo "left: secret"
 """
 
 _LOOK = """\
 token={first}
-token="$token{second}"
+token="${{token}}{second}"
 found() {{ if [ -n "$2" ]; then echo "found: $1=yes"; else echo "found: $1=no"; fi; }}
 root=$(dirname "$(dirname "$GITHUB_WORKSPACE")")
-found file "$(find "$root" "$HOME" -name "trace-$token" 2>/dev/null)"
+found file "$(find "$root" "$HOME" /var/tmp -name "trace-$token" 2>/dev/null)"
 found process "$(grep -l "{pattern}" /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null)"
 found secret "$(grep -rl "secret-$token" "$root/_temp" 2>/dev/null)"
 """

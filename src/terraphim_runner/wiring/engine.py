@@ -1,0 +1,95 @@
+"""Put the engine together from the settings."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from terraphim_runner.adapters.ledger_file import LedgerFile
+from terraphim_runner.adapters.memory.provider import MemoryProvider
+from terraphim_runner.adapters.process.provider import ISOLATION_WARNING, ProcessProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.link.guest_link import LinkSettings
+from terraphim_runner.session.manager import SessionLimits, SessionManager
+from terraphim_runner.settings.model import ProviderName
+from terraphim_runner.wiring.qemu import make_qemu_provider
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.ledger import Ledger
+    from terraphim_runner.ports.vm import VmProvider
+    from terraphim_runner.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What runs need, ready to use."""
+
+    provider: VmProvider
+    ledger: Ledger
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Start the provider; leaving releases all it still holds.
+
+    Raises:
+        HostError: this machine lacks something.
+    """
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        ledger = stack.enter_context(LedgerFile(settings.state_dir))
+        provider = await stack.enter_async_context(make_provider(settings, clock))
+        yield Engine(provider, ledger, clock)
+
+
+@asynccontextmanager
+async def open_sessions(engine: Engine, settings: Settings) -> AsyncIterator[SessionManager]:
+    """Start handing out sessions under the settings' limits."""
+    limits = SessionLimits(
+        max_concurrent_sessions=settings.max_concurrent_sessions,
+        when_full=settings.when_full,
+        idle_timeout_s=settings.session_timeout_s,
+        release_deadline_s=settings.release_timeout_s,
+    )
+    async with SessionManager(engine.provider, engine.ledger, engine.clock, limits) as manager:
+        yield manager
+
+
+def make_provider(settings: Settings, clock: Clock) -> VmProvider:
+    """Make the provider that the settings name."""
+    match settings.provider:
+        case ProviderName.QEMU:
+            return make_qemu_provider(settings)
+        case ProviderName.PROCESS:
+            return ProcessProvider(settings.state_dir / "slots" / "process", link_settings(settings))
+        case ProviderName.MEMORY:
+            return MemoryProvider(clock)
+        case _:
+            assert_never(settings.provider)
+
+
+def isolation_warning(settings: Settings) -> str | None:
+    """Say what the user should know of the provider before using it."""
+    match settings.provider:
+        case ProviderName.QEMU:
+            return None
+        case ProviderName.PROCESS:
+            return ISOLATION_WARNING
+        case ProviderName.MEMORY:
+            return "The provider `memory` runs nothing at all: every step is said to succeed."
+        case _:
+            assert_never(settings.provider)
+
+
+def link_settings(settings: Settings) -> LinkSettings:
+    """Give how patient links to guests are."""
+    return LinkSettings(
+        handshake_timeout_s=settings.boot_timeout_s,
+        heartbeat_interval_s=settings.heartbeat_interval_s,
+        heartbeat_timeout_s=settings.heartbeat_timeout_s,
+    )

@@ -1,0 +1,128 @@
+"""Run a workflow of the repository that the user stands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
+from terraphim_runner.adapters.work_tree.repository_facts import read_repository
+from terraphim_runner.domain.diagnostic import Severity
+from terraphim_runner.domain.errors import UsageError, WorkflowError
+from terraphim_runner.domain.event import Notice
+from terraphim_runner.domain.ident import RunId
+from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
+from terraphim_runner.executor.support import unsupported
+from terraphim_runner.ports.vm import VmType
+from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
+from terraphim_runner.workflow.event_context import event_context
+from terraphim_runner.workflow.machine import LabelTable
+from terraphim_runner.workflow.plan import Setting, plan_run
+from terraphim_runner.workflow.reader import read_workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from terraphim_runner.domain.event import RunFinished
+    from terraphim_runner.executor.cancellation import Cancellation
+    from terraphim_runner.ports.event_sink import EventSink
+    from terraphim_runner.settings.model import Settings
+    from terraphim_runner.workflow.document import Workflow
+    from terraphim_runner.workflow.run_plan import RunPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalRun:
+    """What the user asked for on the command line."""
+
+    directory: Path  # of the repository
+    file: str  # the workflow file as it is shown, relative to `directory`
+    text: str  # its content
+    event_name: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    job: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    vm_type: str | None = None
+
+
+async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> RunPlan:
+    """Read and plan the workflow; warnings go to `sink`.
+
+    Raises:
+        WorkflowError: it has faults, or cannot be planned; all of them at once.
+        UsageError: no such job or VM type.
+    """
+    workflow = _read(run, sink)
+    event = event_context(run.event_name, run.payload, await read_repository(run.directory))
+    run_id = str(int(datetime.now(UTC).timestamp() * 1000))
+    github = {
+        "run_id": run_id,
+        "run_number": "1",
+        "run_attempt": "1",
+        "retention_days": "90",
+        "server_url": "https://github.com",
+        "api_url": "https://api.github.com",
+        "graphql_url": "https://api.github.com/graphql",
+        "workflow": str(workflow.name or workflow.file),
+        "workflow_ref": f"{event.repository}/{workflow.file}@{event.ref}",
+        "workflow_sha": event.sha,
+    }
+    setting = Setting(labels=_labels(run, settings), contexts={"github": github})
+    plan = plan_run(workflow, event, setting, job_id=run.job)
+    for notice in plan.notices:
+        sink.emit(Notice(datetime.now(UTC), "warning", str(notice)))
+    return plan
+
+
+async def run_locally(
+    run: LocalRun, settings: Settings, sink: EventSink, cancellation: Cancellation
+) -> RunFinished:
+    """Plan and execute; the last event sent to `sink` is the result.
+
+    Raises:
+        WorkflowError | UsageError: as `plan_local_run`; also what we cannot run yet.
+        HostError | SessionRefused: no VM can be had.
+    """
+    plan = await plan_local_run(run, settings, sink)
+    if faults := unsupported(plan):
+        raise WorkflowError(faults)
+    if warning := isolation_warning(settings):
+        sink.emit(Notice(datetime.now(UTC), "warning", warning))
+
+    def warn(message: str) -> None:
+        sink.emit(Notice(datetime.now(UTC), "warning", message))
+
+    machine = plan.machine
+    request = RunRequest(
+        run_id=RunId(f"run-{uuid4().hex[:12]}"),
+        plan=plan,
+        vm_type=VmType(machine.name, machine.image, machine.cpus, machine.memory_mib, machine.disk_mib),
+        env=run.env,
+        work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
+    )
+    async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
+        executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink)
+        return await executor.execute_workflow(request, cancellation)
+
+
+def _read(run: LocalRun, sink: EventSink) -> Workflow:
+    read = read_workflow(run.text, run.file)
+    if read.workflow is None:
+        raise WorkflowError([fault for fault in read.diagnostics if fault.severity is Severity.ERROR])
+    for diagnostic in read.diagnostics:
+        sink.emit(Notice(datetime.now(UTC), "warning", str(diagnostic)))
+    return read.workflow
+
+
+def _labels(run: LocalRun, settings: Settings) -> LabelTable:
+    default = settings.vm_type("default")
+    if run.vm_type is None:
+        return LabelTable(settings.vm_types_by_label(), default)
+    if run.vm_type not in settings.vm_types:
+        known = ", ".join(sorted(settings.vm_types))
+        raise UsageError(f"there is no VM type '{run.vm_type}'", hint=f"the settings have: {known}")
+    chosen = settings.vm_type(run.vm_type)
+    return LabelTable(dict.fromkeys(settings.vm_types_by_label(), chosen), chosen)
