@@ -81,6 +81,8 @@ class BootstrapReader:
         words = line.split()
         if line.startswith("I: running apt-get update"):
             self._on_progress(progress_within(BuildPhase.PREPARE, 0.3))
+        elif line.startswith("I: extracting archives"):
+            self._on_progress(BuildProgress(BuildPhase.INSTALL, _ROUNDS[BuildPhase.INSTALL][0][0]))
         elif line.startswith("I: customizing"):
             self._on_progress(progress_within(BuildPhase.CUSTOMIZE, 0.2))
         elif match := _NEWLY_INSTALLED.match(line):

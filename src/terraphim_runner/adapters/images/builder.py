@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from terraphim_runner.adapters.images.recipe import Recipe
     from terraphim_runner.ports.image import Image
 
+_DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _NEEDED_MIB = 1536  # the tree, the disk and the kernel of a small image, side by side for a moment
 
 
@@ -57,19 +58,24 @@ class ImageBuilder:
         image_dir = self.images_dir / blueprint.digest
         if (stored := read_image(image_dir)) is not None:
             return stored.image
-        self._check_host()
+        self._check_host(blueprint)
         waiting = progress_within(BuildPhase.WAIT, 0.0)
-        with shelf.exclusive(self.images_dir, blueprint.digest, on_wait=lambda: on_progress(waiting)):
+        with shelf.exclusive(self.images_dir, blueprint.digest, on_wait=lambda: on_progress(waiting)) as lock:
             if read_image(image_dir) is None:
-                self._build_alone(blueprint, image_dir, on_progress)
+                self._build_alone(blueprint, lock, on_progress)
         if (stored := read_image(image_dir)) is None:
             raise InfraError(f"the image in {image_dir} cannot be read back")
         return stored.image
 
-    def _check_host(self) -> None:
+    def _check_host(self, blueprint: Blueprint) -> None:
         if self.machine != "x86_64":
             raise HostError(f"images are for x86_64 machines; this is {self.machine}")
         require("mmdebstrap", "mke2fs", "setpriv", "tar")
+        if not blueprint.sources and not _DEBIAN_KEYRING.exists():
+            raise HostError(
+                "this machine has no keys to check Debian's packages with",
+                hint="sudo apt-get install debian-archive-keyring",
+            )
         free_mib = shutil.disk_usage(self.images_dir).free >> 20
         if free_mib < _NEEDED_MIB:
             raise HostDiskFull(
@@ -77,14 +83,15 @@ class ImageBuilder:
                 hint="Free some space, or set another data_dir.",
             )
 
-    def _build_alone(self, blueprint: Blueprint, image_dir: Path, on_progress: OnProgress) -> None:
+    def _build_alone(self, blueprint: Blueprint, lock: int, on_progress: OnProgress) -> None:
         ownership = read_ownership()
+        image_dir = self.images_dir / blueprint.digest
         building = shelf.building_dir(self.images_dir, blueprint.digest)
         # this digest's own remains go first: their lock is ours, so the sweep passes them by
         for left in (building, image_dir):
             remove_tree(left, ownership)
         shelf.sweep(self.images_dir, lambda left: remove_tree(left, ownership))
-        place = Workplace(building, ownership)
+        place = Workplace(building, ownership, lock)
         with full_disk_reported(self.images_dir):
             try:
                 place.make()

@@ -54,8 +54,6 @@ _BASE_FILES = (
     TreeFile(
         "/etc/sudoers.d/runner", b'Defaults env_keep += "DEBIAN_FRONTEND"\nrunner ALL=(ALL) NOPASSWD: ALL\n', 0o440
     ),
-    # a guest's disk does not outlive its run, so nothing is gained by waiting for it
-    TreeFile("/etc/dpkg/dpkg.cfg.d/terraphim-runner", b"force-unsafe-io\n"),
 )
 
 # Written last: while packages are being installed these hold what the host needs.

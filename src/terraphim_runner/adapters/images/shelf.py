@@ -29,15 +29,19 @@ def building_dir(images_dir: Path, digest: str) -> Path:
 
 
 @contextlib.contextmanager
-def exclusive(images_dir: Path, digest: str, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Be the only process that makes or removes this image; whoever is at it already is waited for."""
+def exclusive(images_dir: Path, digest: str, on_wait: Callable[[], None]) -> Iterator[int]:
+    """Be the only process that makes or removes this image; whoever is at it already is waited for.
+
+    Gives the lock's descriptor: a process that inherits it keeps the lock as long as it lives.
+    """
     path = _lock_path(images_dir, digest)
-    handle = _acquire(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if handle is None:
+    try:
+        handle = _acquire(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         on_wait()
         handle = _acquire(path, fcntl.LOCK_EX)
     try:
-        yield
+        yield handle
     finally:
         _release(path, handle)
 
@@ -47,13 +51,12 @@ def sweep(images_dir: Path, remove: Callable[[Path], None]) -> None:
     for prefix in (_BUILDING, _REMOVING):
         for path in images_dir.glob(f"{prefix}*"):
             lock = _lock_path(images_dir, path.name.removeprefix(prefix))
-            handle = _acquire(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if handle is None:
-                continue  # its owner lives
-            try:
-                remove(path)
-            finally:
-                _release(lock, handle)
+            with contextlib.suppress(BlockingIOError):  # then its owner lives
+                handle = _acquire(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    remove(path)
+                finally:
+                    _release(lock, handle)
 
 
 def publish(result: Path, image_dir: Path) -> None:
@@ -85,14 +88,11 @@ def _lock_path(images_dir: Path, digest: str) -> Path:
     return images_dir / f".lock-{digest}"
 
 
-def _acquire(path: Path, operation: int) -> int | None:
+def _acquire(path: Path, operation: int) -> int:
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, operation)
-        except BlockingIOError:
-            os.close(handle)
-            return None
         except BaseException:
             os.close(handle)
             raise
@@ -108,10 +108,9 @@ def _is_still_at(path: Path, handle: int) -> bool:
     return False
 
 
-def _release(path: Path, handle: int | None) -> None:
+def _release(path: Path, handle: int) -> None:
     path.unlink(missing_ok=True)
-    if handle is not None:
-        os.close(handle)
+    os.close(handle)
 
 
 def _sync(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import shutil
 import signal
@@ -27,6 +28,8 @@ _PACKAGE_OF = {
 }
 _TAIL_LINES = 12
 _GRACE_S = 20
+_OWN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+_NETWORK_FAULTS = ("Temporary failure resolving", "Could not connect", "Failed to fetch", "Could not resolve")
 
 
 class ToolFailed(InfraError):
@@ -39,7 +42,11 @@ class ToolFailed(InfraError):
 
     def with_log(self, log: Path) -> InfraError:
         """Give the error for the operator, who may want to read more."""
-        return InfraError(str(self), hint=f"The whole log: {log}")
+        advice = "Check the network and apt's mirrors. " if self._is_network_fault() else ""
+        return InfraError(str(self), hint=f"{advice}The whole log: {log}")
+
+    def _is_network_fault(self) -> bool:
+        return any(fault in line for fault in _NETWORK_FAULTS for line in self.tail)
 
 
 def require(*tools: str) -> None:
@@ -77,10 +84,15 @@ def disk_full(directory: Path) -> HostDiskFull:
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """Runs tools for one build; `enter` is put before commands that must own the guest's tree."""
+    """Runs tools for one build.
+
+    `enter` is put before commands that must own the guest's tree. `held` are descriptors of locks that stay
+    taken until the last process of a tool is gone, even if we are not there to see it.
+    """
 
     log: Path
     enter: tuple[str, ...] = ()
+    held: tuple[int, ...] = ()
 
     def run(
         self,
@@ -92,7 +104,7 @@ class Toolbox:
     ) -> None:
         """Run a tool to its end, calling `on_line` for each line it writes.
 
-        The tool ends with the thread that called this, however that ends.
+        The tool and all it started end with the thread that called this, however that ends.
 
         Raises:
             ToolFailed: its exit status is not 0.
@@ -115,7 +127,9 @@ class Toolbox:
     def filter_inside(self, argv: Sequence[str], data: bytes) -> bytes:
         """Feed `data` to a tool run as the owner of the guest's tree, and give what it writes."""
         command = [*_tied_to_us(), *self.enter, *argv]
-        done = subprocess.run(command, input=data, capture_output=True, env=_environment({}), check=False)
+        done = subprocess.run(
+            command, input=data, capture_output=True, env=_environment({}), pass_fds=self.held, check=False
+        )
         self._check(argv, done.returncode, done.stderr.decode(errors="replace").splitlines()[-_TAIL_LINES:])
         return done.stdout
 
@@ -136,7 +150,7 @@ class Toolbox:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=_environment(environment),
-            pass_fds=pass_fds,
+            pass_fds=(*pass_fds, *self.held),
             start_new_session=True,  # Ctrl-C reaches us, and we stop the tool in good order
         )
         with process:
@@ -148,7 +162,17 @@ class Toolbox:
 
 
 def _tied_to_us() -> tuple[str, ...]:
-    return "setpriv", "--pdeathsig", "TERM", "--"
+    tied = ("setpriv", "--pdeathsig", "KILL", "--")
+    return (*tied, *_OWN_NAMESPACE) if _can_have_own_namespace() else (*tied[:2], "TERM", "--")
+
+
+@functools.cache
+def _can_have_own_namespace() -> bool:
+    # A package's script may leave anything running, and mmdebstrap waits for its children when told to end. Root
+    # has a way to be rid of them all; for others mmdebstrap makes such a namespace itself.
+    if os.geteuid() != 0:
+        return False
+    return subprocess.run([*_OWN_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

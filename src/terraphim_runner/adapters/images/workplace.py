@@ -47,6 +47,7 @@ class Workplace:
 
     root: Path
     ownership: Ownership
+    lock: int  # descriptor
 
     @property
     def inputs(self) -> Path:
@@ -69,7 +70,7 @@ class Workplace:
 
     @property
     def toolbox(self) -> Toolbox:
-        return Toolbox(self.log, self.ownership.enter)
+        return Toolbox(self.log, self.ownership.enter, (self.lock,))
 
     def make(self) -> None:
         """Make the directories; the tree is mmdebstrap's to make."""
