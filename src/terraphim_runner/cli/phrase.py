@@ -1,0 +1,73 @@
+"""Events and results in words, the same for every renderer that people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terraphim_runner.cli.duration import duration_text
+from terraphim_runner.cli.terminal_text import clean
+from terraphim_runner.domain.conclusion import Conclusion
+
+if TYPE_CHECKING:
+    from terraphim_runner.domain.event import (
+        JobFinished,
+        JobResult,
+        RunFinished,
+        StepFinished,
+        StepResult,
+        VmAllocated,
+        VmEvidence,
+    )
+
+
+def one_line(text: str) -> str:
+    """Make a name or a reason, which come from the author's file or the guest, fit for the middle of a line."""
+    return clean(" ".join(text.split("\n")), has_colours=False)
+
+
+def count(number: int, noun: str) -> str:
+    """Give `1 job`, `2 jobs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def step_facts(step: StepFinished | StepResult) -> str:
+    """Say what else is to be known of a step that ended: its exit code where it failed, the reason, the time."""
+    facts = []
+    if step.outcome is not Conclusion.SUCCESS and step.exit_code is not None:
+        facts.append(f"exit code {step.exit_code}")
+    if step.reason:
+        facts.append(one_line(step.reason))
+    if step.outcome is not step.conclusion:
+        facts.append(f"{step.outcome.value} tolerated by continue-on-error")
+    if step.outcome is not Conclusion.SKIPPED:
+        facts.append(duration_text(step.duration_s))
+    return ", ".join(facts)
+
+
+def job_facts(job: JobFinished | JobResult) -> str:
+    """Say what else is to be known of a job that ended."""
+    facts = [one_line(job.reason)] if job.reason else []
+    if job.conclusion is not Conclusion.SKIPPED:
+        facts.append(duration_text(job.duration_s))
+    return ", ".join(facts)
+
+
+def vm_allocated(event: VmAllocated) -> str:
+    """Say where the VM came from."""
+    slot = ", in a slot used before and reset" if event.is_reused_slot else ""
+    took = duration_text(event.duration_s)
+    return f"{event.vm_id} of type {event.vm_type}, {event.source} by {event.provider} in {took}{slot}"
+
+
+def vm_evidence(vm: VmEvidence) -> str:
+    """Say the same of the VM when all is over."""
+    slot = ", in a slot used before and reset" if vm.is_reused_slot else ""
+    return f"{vm.id} of type {vm.type}, {vm.source} by {vm.provider} in {duration_text(vm.allocation_s)}{slot}"
+
+
+def ledger_evidence(result: RunFinished) -> str:
+    """Say what the ledger counted."""
+    counts = f"{count(result.allocations, 'allocation')}, {count(result.releases, 'release')}"
+    if result.vm is None:
+        return counts
+    return f"{counts}, {count(result.vm.commands, 'command')} executed in this VM"
