@@ -66,7 +66,7 @@ class Experiment:
         self._witness = witness
         self._manager = manager
         self._laboratory = laboratory
-        self.held_afterwards = 0
+        self.held_afterwards: int | None = None  # known when the experiment is over
 
     @property
     def sightings(self) -> list[Sighting]:
@@ -79,7 +79,6 @@ class Experiment:
         laboratory = self._laboratory
         executor = WorkflowExecutor(self._manager, laboratory.ledger, laboratory.clock, listener)
         result = await executor.execute_workflow(laboratory.request(text), Cancellation())
-        self.held_afterwards = len(await self._witness.held_vms())
         return Observation(result, tuple(listener.lines))
 
     @asynccontextmanager
@@ -149,7 +148,9 @@ class Laboratory:
         """Set up a scenario; with `meet`, that many allocations wait for each other before they are handed out."""
         witness = WitnessProvider(self._provider, meeting=_Meeting(meet) if meet else None)
         async with SessionManager(witness, self.ledger, self.clock, limits) as manager:
-            yield Experiment(witness, manager, self)
+            experiment = Experiment(witness, manager, self)
+            yield experiment
+        experiment.held_afterwards = len(await witness.held_vms())
 
     def request(self, text: str) -> RunRequest:
         """Plan a workflow as a run of its own."""

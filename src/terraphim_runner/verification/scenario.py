@@ -59,7 +59,7 @@ async def three_in_parallel(laboratory: Laboratory) -> tuple[Check, ...]:
         Check("machines the guests saw, per run", [1, 1, 1], [len(set(said)) for said in identities]),
         Check("machines the guests saw, together", 3, len({name for said in identities for name in said})),
         Check("releases", 3, experiment.count(Sight.RELEASED)),
-        *_balance(runs),
+        *_balance(experiment, runs),
     )
 
 
@@ -82,7 +82,7 @@ async def one_after_the_other(laboratory: Laboratory) -> tuple[Check, ...]:
             "traces the second finds of the first", ["file=no", "process=no", "secret=no"], second.said("found")
         ),
         Check("releases", 2, experiment.count(Sight.RELEASED)),
-        *_balance([first, second]),
+        *_balance(experiment, [first, second]),
     )
 
 
@@ -100,11 +100,12 @@ async def limit_of_two(laboratory: Laboratory) -> tuple[Check, ...]:
         Check("waiting: VMs held at the same time", _LIMIT, experiment.most_held()),
         Check("waiting: allocations", _REQUESTS, experiment.count(Sight.ALLOCATED)),
         Check("waiting: releases", _REQUESTS, experiment.count(Sight.RELEASED)),
-        *_balance(runs),
+        *_balance(experiment, runs),
         Check("refusing: refused", _REQUESTS - _LIMIT, refused),
         Check("refusing: VMs asked for", _LIMIT, strict.count(Sight.ALLOCATING)),
         Check("refusing: VMs held at the same time", _LIMIT, strict.most_held()),
         Check("refusing: releases", _LIMIT, strict.count(Sight.RELEASED)),
+        Check("refusing: VMs held afterwards", 0, strict.held_afterwards),
     )
 
 
@@ -130,13 +131,13 @@ async def _single_run(laboratory: Laboratory, *, steps: int) -> tuple[Check, ...
         Check("machines the guest saw", 1, len(set(identities))),
         Check("allocations after the first command", 0, experiment.allocations_after_first_command()),
         Check("releases", 1, experiment.count(Sight.RELEASED)),
-        Check("VMs held afterwards", 0, experiment.held_afterwards),
-        *_balance([run]),
+        *_balance(experiment, [run]),
     )
 
 
-def _balance(runs: Sequence[Observation]) -> tuple[Check, ...]:
+def _balance(experiment: Experiment, runs: Sequence[Observation]) -> tuple[Check, ...]:
     return (
+        Check("VMs held afterwards", 0, experiment.held_afterwards),
         Check("ledger: allocations", len(runs), sum(run.result.allocations for run in runs)),
         Check("ledger: releases", len(runs), sum(run.result.releases for run in runs)),
     )

@@ -59,14 +59,14 @@ class WitnessProvider:
 
     def __init__(self, provider: VmProvider, *, meeting: Meeting | None = None) -> None:
         """Watch a provider that is entered by its owner; hand out VMs when `meeting` is complete."""
-        self._provider = provider
+        self.provider = provider
         self._meeting = meeting
         self.sightings: list[Sighting] = []
 
     @property
     def name(self) -> str:
         """The watched provider's name."""
-        return self._provider.name
+        return self.provider.name
 
     async def __aenter__(self) -> Self:
         """Do nothing: the provider has an owner."""
@@ -80,7 +80,7 @@ class WitnessProvider:
     async def allocate(self, request: AllocationRequest) -> Allocation:
         """Allocate, and hand out a VM that is watched too."""
         self.sightings.append(Sighting(Sight.ALLOCATING))
-        allocation = await self._provider.allocate(request)
+        allocation = await self.provider.allocate(request)
         vm = WitnessedVm(allocation.vm, self.sightings)
         self.sightings.append(Sighting(Sight.ALLOCATED, vm.id, allocation.is_reused_slot))
         if self._meeting is not None:
@@ -94,12 +94,12 @@ class WitnessProvider:
 
     async def release(self, vm_id: VmId) -> None:
         """Release."""
-        await self._provider.release(vm_id)
+        await self.provider.release(vm_id)
         self.sightings.append(Sighting(Sight.RELEASED, vm_id))
 
     async def held_vms(self) -> Sequence[VmId]:
         """List what the watched provider holds."""
-        return await self._provider.held_vms()
+        return await self.provider.held_vms()
 
 
 class WitnessedVm:
