@@ -64,7 +64,7 @@ def make_provider(settings: Settings, clock: Clock) -> VmProvider:
     """Make the provider that the settings name."""
     match settings.provider:
         case ProviderName.QEMU:
-            return make_qemu_provider(settings)
+            return make_qemu_provider(settings, clock)
         case ProviderName.PROCESS:
             return ProcessProvider(settings.state_dir / "slots" / "process", link_settings(settings))
         case ProviderName.MEMORY:

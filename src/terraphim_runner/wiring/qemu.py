@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from terraphim_runner.domain.errors import HostError
+from terraphim_runner.adapters.images.recipe_book import RecipeBook
+from terraphim_runner.adapters.images.store import LocalImageStore
+from terraphim_runner.adapters.qemu.config import AcceleratorSetting, NetworkMode, QemuConfig
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.settings.load import config_file
 
 if TYPE_CHECKING:
-    from terraphim_runner.ports.vm import VmProvider
+    from terraphim_runner.ports.clock import Clock
     from terraphim_runner.settings.model import Settings
 
 
-def make_qemu_provider(settings: Settings) -> VmProvider:
+def make_qemu_provider(settings: Settings, clock: Clock) -> QemuProvider:
     """Make the provider."""
-    raise HostError("not wired yet")
+    return QemuProvider(qemu_config(settings), image_store(settings), clock)
+
+
+def qemu_config(settings: Settings) -> QemuConfig:
+    """Give the provider's part of the settings."""
+    return QemuConfig(
+        data_dir=settings.data_dir,
+        state_dir=settings.state_dir,
+        accelerator=AcceleratorSetting(settings.accel.value),
+        network=NetworkMode(settings.network.value),
+        boot_timeout_s=settings.boot_timeout_s,
+        restore_timeout_s=settings.restore_timeout_s,
+    )
+
+
+def image_store(settings: Settings) -> LocalImageStore:
+    """Find images where the settings keep them, by recipes shipped or written by the user."""
+    return LocalImageStore(settings.data_dir / "images", recipe_book())
+
+
+def recipe_book() -> RecipeBook:
+    """Give the shipped recipes and those beside the user's settings."""
+    return RecipeBook(config_file(os.environ).parent / "recipes")
