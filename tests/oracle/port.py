@@ -149,14 +149,14 @@ def eager_index(self: evaluator._Evaluator, node: Index) -> Value:
 
 
 def shallow_operation(self: parser._Parser, floor: int) -> Node:
+    start, depth = self._token.start, self._depth
     left = self._unary()
-    depth = self._depth
     while (precedence := parser._PRECEDENCE.get(self._token.kind, 0)) > floor:
         if precedence <= parser._AND:
             self._enter()
-            left = self._logical(left, precedence)
+            left = self._logical(left, precedence, start)
         else:
-            left = self._comparison(left, precedence)
+            left = self._comparison(left, precedence, start)
         self._depth = depth
     return left
 

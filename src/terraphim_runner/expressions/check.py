@@ -92,14 +92,22 @@ class _Checker:
             if shape is None or not isinstance(index, (Literal, Star)):
                 return
             name = "*" if isinstance(index, Star) else to_string(index.value)
-            known = {fold_case(property_name): inner for property_name, inner in shape.items()}
-            if name != "*" and fold_case(name) not in known and "*" not in known:
+            known = _own_name(name, shape)
+            if known is None and name != "*":
                 message = f"{path} has no property '{name}', so this is always null"
                 suggestion = closest(name, shape)
                 yield Problem(index.start, index.end, Severity.WARNING, "unknown-property", message, suggestion)
                 return
-            shape = known.get(fold_case(name), known.get("*"))
+            shape = shape[known] if known else None
             path = f"{path}.{name}"
+
+
+def _own_name(name: str, shape: Mapping[str, Shape]) -> str | None:
+    """Return how the shape writes `name`."""
+    if name in shape:
+        return name
+    folded = fold_case(name)
+    return next((own for own in shape if fold_case(own) == folded), "*" if "*" in shape else None)
 
 
 def _path(node: Index) -> tuple[Context | None, list[Node]]:

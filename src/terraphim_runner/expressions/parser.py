@@ -86,28 +86,29 @@ class _Parser:
 
     def _operation(self, floor: int) -> Node:
         """Read operators that bind tighter than `floor`, and what they stand between."""
+        start, depth = self._token.start, self._depth
         left = self._unary()
-        depth = self._depth
         while (precedence := _PRECEDENCE.get(self._token.kind, 0)) > floor:
             if precedence <= _AND:  # an `&&` or `||` is one level deep, however long; a chain of `==` is not
                 self._depth = depth
             self._enter()
-            left = self._logical(left, precedence) if precedence <= _AND else self._comparison(left, precedence)
+            operator = self._logical if precedence <= _AND else self._comparison
+            left = operator(left, precedence, start)
         self._depth = depth
         return left
 
-    def _logical(self, first: Node, precedence: int) -> Node:
+    def _logical(self, first: Node, precedence: int, start: int) -> Node:
         kind = self._token.kind
         operands = [first]
         while self._take(kind):
             operands.append(self._operation(precedence))
         node_type = Or if kind is TokenKind.OR else And
-        return node_type(first.start, operands[-1].end, tuple(operands))
+        return node_type(start, self._last_end(), tuple(operands))
 
-    def _comparison(self, left: Node, precedence: int) -> Node:
+    def _comparison(self, left: Node, precedence: int, start: int) -> Node:
         comparator = Comparator(self._advance().text)
         right = self._operation(precedence)
-        return Comparison(left.start, right.end, comparator, left, right)
+        return Comparison(start, self._last_end(), comparator, left, right)
 
     def _unary(self) -> Node:
         if self._token.kind is not TokenKind.NOT:
@@ -116,26 +117,25 @@ class _Parser:
         self._enter()
         operand = self._unary()
         self._depth -= 1
-        return Not(start, operand.end, operand)
+        return Not(start, self._last_end(), operand)
 
     def _postfix(self) -> Node:
-        first = self._token.kind
+        first = self._token
         node = self._primary()
-        if first is TokenKind.LITERAL:
+        if first.kind is TokenKind.LITERAL:
             return node
         depth = self._depth
         while True:
             if self._take(TokenKind.DOT):
                 index = self._property()
-                end = index.end
             elif self._take(TokenKind.LEFT_BRACKET):
                 index = self._star() or self._expression()
-                end = self._expect(TokenKind.RIGHT_BRACKET).end
+                self._expect(TokenKind.RIGHT_BRACKET)
             else:
                 self._depth = depth
                 return node
             self._enter()
-            node = Index(node.start, end, node, index)
+            node = Index(first.start, self._last_end(), node, index)
 
     def _property(self) -> Node:
         if star := self._star():
@@ -175,10 +175,10 @@ class _Parser:
         if self._signatures is not None and token.text not in self._signatures:
             raise self._error("Unrecognized function", token)
         arguments = self._arguments()
-        end = self._expect(TokenKind.RIGHT_PARENTHESIS).end
+        self._expect(TokenKind.RIGHT_PARENTHESIS)
         if self._signatures is not None and (fault := self._signatures.fault(token.text, len(arguments))):
             raise self._error(fault, token)
-        return Call(token.start, end, token.text, tuple(arguments))
+        return Call(token.start, self._last_end(), token.text, tuple(arguments))
 
     def _arguments(self) -> list[Node]:
         self._advance()
@@ -194,6 +194,9 @@ class _Parser:
         self._position = min(self._position + 1, len(self._tokens) - 1)
         self._token = self._tokens[self._position]
         return token
+
+    def _last_end(self) -> int:
+        return self._tokens[self._position - 1].end
 
     def _take(self, kind: TokenKind) -> bool:
         if self._token.kind is not kind:

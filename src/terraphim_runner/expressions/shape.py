@@ -22,10 +22,10 @@ def complete(names: str) -> Mapping[str, Shape]:
 
 GITHUB = complete(
     "action action_path action_ref action_repository action_status actor actor_id api_url"
-    " artifact_cache_size_limit base_ref env event event_name event_path graphql_url head_ref job output path ref ref_name ref_protected"
-    " ref_type repository repository_id repository_owner repository_owner_id repository_visibility repositoryUrl"
-    " retention_days run_attempt run_id run_number secret_source server_url sha state step_summary token"
-    " triggering_actor workflow workflow_ref workflow_sha workspace"
+    " artifact_cache_size_limit base_ref env event event_name event_path graphql_url head_ref job output path"
+    " ref ref_name ref_protected ref_type repository repository_id repository_owner repository_owner_id"
+    " repository_visibility repositoryUrl retention_days run_attempt run_id run_number secret_source server_url"
+    " sha state step_summary token triggering_actor workflow workflow_ref workflow_sha workspace"
 )
 RUNNER = complete("arch debug environment name os temp tool_cache workspace")
 STRATEGY = complete("fail-fast job-index job-total max-parallel")

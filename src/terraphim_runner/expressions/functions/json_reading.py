@@ -24,7 +24,7 @@ def from_json(arguments: Arguments) -> Value:
 
 
 def _value(data: Any, depth: int) -> Value:
-    if depth > MAX_JSON_DEPTH:
+    if depth >= MAX_JSON_DEPTH and isinstance(data, (list, dict)):
         raise RecursionError
     match data:
         case list():
