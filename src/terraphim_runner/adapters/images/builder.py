@@ -21,7 +21,7 @@ from terraphim_runner.adapters.images.progress import BuildPhase, progress_withi
 from terraphim_runner.adapters.images.root_disk import finish_tree, write_root_disk
 from terraphim_runner.adapters.images.store import read_image
 from terraphim_runner.adapters.images.tool import ToolFailed, full_disk_reported, require
-from terraphim_runner.adapters.images.workplace import Workplace, read_ownership, remove_tree
+from terraphim_runner.adapters.images.workplace import Workplace, read_ownership, remove_workplace
 from terraphim_runner.domain.errors import HostDiskFull, HostError, InfraError
 
 if TYPE_CHECKING:
@@ -89,19 +89,21 @@ class ImageBuilder:
         building = shelf.building_dir(self.images_dir, blueprint.digest)
         # this digest's own remains go first: their lock is ours, so the sweep passes them by
         for left in (building, image_dir):
-            remove_tree(left, ownership)
-        shelf.sweep(self.images_dir, lambda left: remove_tree(left, ownership))
+            remove_workplace(left, ownership)
+        shelf.sweep(self.images_dir, lambda left: remove_workplace(left, ownership))
         place = Workplace(building, ownership, lock)
+        kept_log = self.images_dir / f"failed-{blueprint.recipe.name}.log"
+        kept_log.unlink(missing_ok=True)
         with full_disk_reported(self.images_dir):
             try:
                 place.make()
                 _Build(blueprint, place, on_progress).run()
                 shelf.publish(place.result, image_dir)
             except ToolFailed as exc:
-                kept = shutil.copy(place.log, self.images_dir / f"failed-{blueprint.recipe.name}.log")
-                raise exc.with_log(Path(kept)) from exc
+                shutil.copy(place.log, kept_log)
+                raise exc.with_log(kept_log) from exc
             finally:
-                remove_tree(building, ownership)
+                remove_workplace(building, ownership)
 
 
 @dataclass(frozen=True, slots=True)

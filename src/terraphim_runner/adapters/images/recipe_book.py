@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class RecipeBook:
             return self._read(Path(name))
         for directory in self._shelves():
             path = directory / f"{name}.toml"
-            if path.is_file():
+            if os.access(path, os.F_OK):
                 return self._read_named(path, name)
         raise UsageError(
             f"no image recipe is called {name!r}",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images import shelf
 from terraphim_runner.adapters.images.blueprint import read_blueprint
 from terraphim_runner.adapters.images.manifest import INITRAMFS, KERNEL, MANIFEST, ROOT_DISK, Manifest
-from terraphim_runner.adapters.images.workplace import Ownership, remove_tree
 from terraphim_runner.domain.errors import ImageMissing, UsageError
 from terraphim_runner.ports.image import Image
 
@@ -107,7 +107,7 @@ class LocalImageStore:
             withdrawn = shelf.withdraw(self.images_dir / digest)
             if withdrawn is None:
                 raise UsageError(f"the image {name!r} is in use", hint="Stop the runs that use it first.")
-            remove_tree(withdrawn, Ownership())
+            shutil.rmtree(withdrawn)
         return stored
 
 

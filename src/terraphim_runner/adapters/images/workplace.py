@@ -43,7 +43,7 @@ def read_ownership() -> Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """The directories of one build, all in `root` but perhaps the tree."""
+    """The directories of one build, all in `root` but perhaps those that a namespace's users must reach."""
 
     root: Path
     ownership: Ownership
@@ -51,8 +51,8 @@ class Workplace:
 
     @property
     def inputs(self) -> Path:
-        """What mmdebstrap is given."""
-        return self.root / "inputs"
+        """What mmdebstrap is given; it must be able to read it from within its namespace."""
+        return self.tree.with_name("inputs")
 
     @property
     def result(self) -> Path:
@@ -74,23 +74,26 @@ class Workplace:
 
     def make(self) -> None:
         """Make the directories; the tree is mmdebstrap's to make."""
-        for directory in (self.root, self.inputs, self.result):
-            directory.mkdir(mode=0o755)
+        for directory in (self.root, self.result, self.inputs):
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
-def remove_tree(root: Path, ownership: Ownership) -> None:
-    """Remove what a build left, the tree included, whoever owns it; what is mounted there is left alone."""
+def remove_workplace(root: Path, ownership: Ownership) -> None:
+    """Remove what a build left, whoever owns it; what is mounted there is left alone."""
     tree = _tree(root, ownership)
     if tree.exists():
-        Toolbox(Path(os.devnull), ownership.enter).run_inside(["rm", "-rf", "--one-file-system", "--", str(tree)])
-    if root.exists():
-        shutil.rmtree(root)
+        # the tree's own directory lies in one of ours, so that is for us to remove
+        empty = ["find", str(tree), "-xdev", "-mindepth", "1", "-delete"]
+        Toolbox(Path(os.devnull), ownership.enter).run_inside(empty)
+    for directory in {tree.parent, root}:
+        if directory.exists():
+            shutil.rmtree(directory)
 
 
 def _tree(root: Path, ownership: Ownership) -> Path:
     if not ownership.enter or _is_open_to_all(root.parent):
         return root / "tree"
-    return _OPEN_PLACE / f"terraphim-runner-{os.getuid()}{root.name}"
+    return _OPEN_PLACE / f"terraphim-runner-{os.getuid()}{root.name}" / "tree"
 
 
 def _is_open_to_all(directory: Path) -> bool:
