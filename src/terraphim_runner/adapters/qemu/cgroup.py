@@ -1,0 +1,121 @@
+"""Control groups for VMMs: version 2 where its controllers can be had, else version 1, else none.
+
+A VMM is put into its group right after it was spawned. A group that cannot be made is no error: rlimits hold
+anyway, and `Cgroups.description` says what is in force, for `doctor`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_PARENT = "terraphim-runner"
+_MIB = 1 << 20
+_VMM_OVERHEAD_MIB = 768  # QEMU itself and TCG's translated code, above the guest's memory
+_MAX_TASKS = 64
+_CPU_PERIOD_US = 100_000
+_V1_CONTROLLERS = ("memory", "pids", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a machine of a size may take of its host."""
+
+    memory_mib: int
+    cpus: int
+
+    def files(self, version: int) -> dict[str, dict[str, str]]:
+        """Give, by controller, the files of a group and their values."""
+        memory = str((self.memory_mib + _VMM_OVERHEAD_MIB) * _MIB)
+        quota = (self.cpus + 1) * _CPU_PERIOD_US  # one more for the VMM's own thread
+        if version == 1:
+            return {
+                "memory": {"memory.limit_in_bytes": memory},
+                "pids": {"pids.max": str(_MAX_TASKS)},
+                "cpu": {"cpu.cfs_quota_us": str(quota)},
+            }
+        return {
+            "memory": {"memory.max": memory},
+            "pids": {"pids.max": str(_MAX_TASKS)},
+            "cpu": {"cpu.max": f"{quota} {_CPU_PERIOD_US}"},
+        }
+
+
+class Cgroup:
+    """The directories that hold one VMM."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        """Use `Cgroups.create`."""
+        self._paths = paths
+
+    def add(self, pid: int) -> None:
+        """Move a process in."""
+        for path in self._paths:
+            with suppress(OSError):
+                (path / "cgroup.procs").write_text(str(pid))
+
+    def remove(self) -> None:
+        """Remove the group, when its process is gone; what the kernel still holds is left for the next owner."""
+        for path in self._paths:
+            with suppress(OSError):
+                path.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Cgroups:
+    """Where groups can be made on this host."""
+
+    version: int  # 0: nowhere
+    parents: tuple[tuple[str, Path], ...]  # controller and directory
+
+    @property
+    def description(self) -> str:
+        """Say what is in force."""
+        if not self.version:
+            return "no control groups can be made here: rlimits only"
+        return f"control groups v{self.version}: {', '.join(name for name, _ in self.parents)}"
+
+    @classmethod
+    def detect(cls, root: Path = _ROOT) -> Cgroups:
+        """Find out by making the parent group."""
+        parent = root / _PARENT
+        if (root / "cgroup.controllers").exists():
+            with suppress(OSError):
+                (root / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+                parent.mkdir(exist_ok=True)
+                (parent / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+                return cls(2, tuple((name, parent) for name in _V1_CONTROLLERS))
+            return cls(0, ())
+        parents = tuple((name, root / name / _PARENT) for name in _V1_CONTROLLERS if _can_make(root / name))
+        return cls(1 if parents else 0, parents)
+
+    def create(self, name: str, budget: Budget) -> Cgroup:
+        """Make the group `name`, or as much of it as the host allows."""
+        made: dict[Path, None] = {}
+        files = budget.files(self.version)
+        for controller, parent in self.parents:
+            path = parent / name
+            with suppress(OSError):
+                path.mkdir(parents=True, exist_ok=True)
+                made[path] = None
+                for file, value in files[controller].items():
+                    (path / file).write_text(value)
+        return Cgroup(tuple(made))
+
+    def remove_parents(self) -> None:
+        """Remove what `detect` made, where no group of anybody's is in it."""
+        for _, parent in self.parents:
+            with suppress(OSError):
+                parent.rmdir()
+
+
+def _can_make(controller: Path) -> bool:
+    if not controller.is_dir():
+        return False
+    try:
+        (controller / _PARENT).mkdir(exist_ok=True)
+    except OSError:
+        return False
+    return True

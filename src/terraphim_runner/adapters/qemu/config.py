@@ -1,0 +1,62 @@
+"""What the provider is told at construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from terraphim_runner.link.guest_link import LinkSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The top of the range that systemd's UIDS-GIDS document lists as unused by anybody.
+FIRST_VMM_UID = 1_879_050_000
+MAX_SLOTS = 1000
+
+
+class AcceleratorSetting(Enum):
+    """What the operator asks for."""
+
+    AUTO = "auto"  # KVM where it is measured to be fast, else TCG
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+class Accelerator(Enum):
+    """What runs guest code."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+class BootSetting(Enum):
+    """How VMs are obtained."""
+
+    TEMPLATE = "template"  # cloned from a frozen template, made on first use
+    ALWAYS = "always"  # booted from the image every time
+
+
+class NetworkMode(Enum):
+    """What a guest reaches."""
+
+    USER = "user"  # whatever this host's processes reach, through user networking
+    NONE = "none"  # nothing: there is no network device
+
+
+@dataclass(frozen=True, slots=True)
+class QemuConfig:
+    """Where the provider keeps things and how it runs VMs."""
+
+    data_dir: Path  # templates/ lives here
+    state_dir: Path  # slots/qemu/ and accelerator.json live here
+    accelerator: AcceleratorSetting = AcceleratorSetting.AUTO
+    boot: BootSetting = BootSetting.TEMPLATE
+    network: NetworkMode = NetworkMode.USER
+    program: str = "qemu-system-x86_64"
+    first_uid: int = FIRST_VMM_UID  # as root, the VMM of slot n runs as user and group first_uid + n
+    boot_timeout_s: float = 60.0
+    restore_timeout_s: float = 15.0
+    release_timeout_s: float = 10.0
+    link: LinkSettings = field(default_factory=LinkSettings)  # but for the handshake's timeout, which is one above

@@ -1,0 +1,122 @@
+"""What is done inside a guest before anybody else uses it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from terraphim_runner.domain.errors import CommandNotStarted, FileTransferFailed, GuestError, InfraError
+from terraphim_runner.link.execution import start_execution
+from terraphim_runner.link.file_transfer import get_file
+from terraphim_runner.link.single_error import single_error
+from terraphim_runner.ports.vm import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from terraphim_runner.link.guest_link import GuestLink
+    from terraphim_runner.ports.clock import Clock
+
+VERSION = 2  # part of a template's key: raise when what is done to a template changes
+WORK_ROOT = "/home/runner/work"
+_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
+_ENVIRONMENT_FILE = "/etc/environment"
+_ENTROPY_BYTES = 64
+
+# Without noinit_itable every clone would spend its first minutes writing inode tables.
+_GROW = """
+mount -o remount,noinit_itable /
+exec resize2fs "$(findmnt -nro SOURCE /)"
+"""
+
+# Code that is warm in the template is warm in every clone: page cache, and what the kernel does only once.
+_WARM_UPS = (
+    ("root", "for p in git tar curl; do command -v $p && $p --version; done"),
+    ("root", "command -v python3 && python3 -c 'import json, subprocess, ssl, pathlib'"),
+    ("runner", "command -v sudo && sudo -n true && sudo -K"),
+    ("runner", "bash -e -c 'x=$(uname)'; cd ~"),
+)
+
+
+async def grow_root(link: GuestLink) -> None:
+    """Let the root file system fill its disk.
+
+    Raises:
+        GuestError: it does not.
+    """
+    code, output = await run_script(link, "root", _GROW)
+    if code != 0:
+        raise GuestError(f"the guest could not grow its file system: {output}")
+
+
+async def warm_up(link: GuestLink) -> None:
+    """Run what most workflows run; failures do not matter, an image may lack any of it."""
+    for user, script in _WARM_UPS * 2:
+        await run_script(link, user, script)
+
+
+async def read_environment(link: GuestLink) -> dict[str, str]:
+    """Read the image's /etc/environment; none is fine."""
+    content = b""
+    try:
+        async with get_file(link, _ENVIRONMENT_FILE) as chunks:
+            async for chunk in chunks:
+                content += chunk
+    except FileTransferFailed:
+        return {}
+    return parse_environment(content.decode(errors="surrogateescape"))
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """Read `NAME=value` lines; comments and anything else are left out."""
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip().strip('"') for name, value in pairs}
+
+
+async def make_unique(link: GuestLink, clock: Clock) -> None:
+    """Give a machine its own clock, randomness and id, and have its agent start one command.
+
+    All of it is sent at once: the agent does things in order, so the command already sees the new randomness.
+
+    Raises:
+        InfraError: the guest cannot be used.
+    """
+    with single_error():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_personalize, link, clock)
+            tasks.start_soon(_exec_once, link)
+
+
+async def _personalize(link: GuestLink, clock: Clock) -> None:
+    await link.personalize(
+        unix_ns=int(clock.now().timestamp() * 1e9),
+        entropy=secrets.token_bytes(_ENTROPY_BYTES),
+        machine_id=secrets.token_hex(16),
+    )
+
+
+async def _exec_once(link: GuestLink) -> None:
+    await anyio.lowlevel.checkpoint()  # let _personalize send first
+    try:
+        async with start_execution(link, Command(("/bin/true",), env=_ENV)) as execution:
+            status = await execution.wait()
+    except CommandNotStarted as exc:
+        raise InfraError(f"the guest cannot start a command: {exc}") from exc
+    if not status.is_success:
+        raise InfraError(f"in the guest /bin/true ended with {status}")
+
+
+async def run_script(link: GuestLink, user: str, script: str) -> tuple[int, str]:
+    """Run a shell script in the guest; give its exit code and the end of its output."""
+    env: Mapping[str, str] = _ENV if user == "root" else _ENV | {"HOME": f"/home/{user}"}
+    output = b""
+    try:
+        async with start_execution(link, Command(("sh", "-c", script), env=env, user=user)) as execution:
+            async for _, data in execution:
+                output = (output + data)[-2000:]
+            return (await execution.wait()).shell_code, output.decode(errors="replace").strip()
+    except CommandNotStarted as exc:
+        return 127, str(exc)

@@ -1,0 +1,81 @@
+"""QMP, over a socket pair that the VMM inherited: no socket file, nothing to clean up."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from qemu.qmp import QMPClient, QMPError
+
+from terraphim_runner.domain.errors import InfraError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Iterator
+
+_IGNORE_SHARED = {"capability": "x-ignore-shared", "state": True}
+_EVENTS = {"capability": "events", "state": True}
+
+
+class Monitor:
+    """What we ask of a VMM. Every method raises `InfraError` when the VMM refuses or is gone."""
+
+    def __init__(self, client: QMPClient) -> None:
+        """Use `open_monitor`."""
+        self._client = client
+
+    async def load(self, state_fd: int) -> None:
+        """Begin to load a device state, by the number `state_fd` has in the VMM; the guest runs when it is loaded.
+
+        A state that cannot be loaded ends the VMM.
+        """
+        await self._ask("migrate-set-capabilities", {"capabilities": [_IGNORE_SHARED]})
+        await self._ask("migrate-incoming", {"uri": f"fd:{state_fd}"})
+
+    async def save(self, state_fd: int) -> None:
+        """Stop the guest, flush its disks and save its device state, all at one instant.
+
+        The state remembers a running guest, so that whoever loads it runs at once.
+        """
+        with self._client.listener("MIGRATION") as events, _translated("saving the device state"):
+            await self._ask("migrate-set-capabilities", {"capabilities": [_IGNORE_SHARED, _EVENTS]})
+            self._client.send_fd_scm(state_fd)
+            await self._ask("getfd", {"fdname": "state"})
+            await self._ask("migrate", {"uri": "fd:state"})
+            async for event in events:
+                data: Any = event["data"]
+                status = data["status"]
+                if status == "completed":
+                    return
+                if status == "failed":
+                    raise InfraError("the VMM could not save its device state")
+
+    async def _ask(self, command: str, arguments: dict[str, Any]) -> None:
+        with _translated(command):
+            await self._client.execute(command, arguments)
+
+
+@asynccontextmanager
+async def open_monitor(connection: socket.socket) -> AsyncIterator[Monitor]:
+    """Connect to a VMM's QMP; owns the socket.
+
+    Raises:
+        InfraError: the VMM does not answer.
+    """
+    client = QMPClient(f"vmm-{os.getpid()}")
+    with _translated("the greeting"):
+        await client.connect(connection)
+    try:
+        yield Monitor(client)
+    finally:
+        with suppress(QMPError, EOFError, OSError):  # the VMM may well be gone
+            await client.disconnect()
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (QMPError, EOFError, OSError) as exc:
+        raise InfraError(f"the VMM failed at {what}: {str(exc) or type(exc).__name__}") from exc

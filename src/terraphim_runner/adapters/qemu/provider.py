@@ -1,0 +1,132 @@
+"""The provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from terraphim_runner.adapters.qemu.config import MAX_SLOTS, BootSetting
+from terraphim_runner.adapters.qemu.host import Host
+from terraphim_runner.adapters.qemu.parts import Blueprint
+from terraphim_runner.adapters.qemu.slot import Slots
+from terraphim_runner.adapters.qemu.template_shelf import TemplateShelf
+from terraphim_runner.adapters.qemu.tenancy import Tenancy
+from terraphim_runner.domain.errors import RestoreFailed, StateError
+from terraphim_runner.ports.vm import Allocation, AllocationSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from anyio.abc import TaskGroup
+
+    from terraphim_runner.adapters.qemu.config import QemuConfig
+    from terraphim_runner.adapters.qemu.slot import Slot
+    from terraphim_runner.adapters.qemu.template_store import Template
+    from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.link.link_vm import LinkVm
+    from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.image import ImageStore
+    from terraphim_runner.ports.vm import AllocationRequest
+
+
+class QemuProvider:
+    """Implements `ports.vm.VmProvider` with QEMU microvm machines, cloned from templates.
+
+    A clone that does not come up is tried once more, in another slot; then the template is removed, so that the
+    next allocation makes a new one. Nothing falls back to a cold boot by itself.
+    """
+
+    name = "qemu"
+
+    def __init__(self, config: QemuConfig, images: ImageStore, clock: Clock) -> None:
+        """Take settings, a way to find images, and time."""
+        self._config = config
+        self._images = images
+        self._clock = clock
+        root = config.state_dir / "slots"
+        self._slots = Slots(root / "qemu")
+        self._templates = TemplateShelf(
+            config.data_dir / "templates", Slots(root / "qemu-template", first_user=MAX_SLOTS), clock
+        )
+        self._held: dict[VmId, Tenancy] = {}
+        self._host: Host | None = None
+        self._tasks: TaskGroup | None = None
+
+    @property
+    def host(self) -> Host:
+        """What was found out about this machine: accelerator, reason, control groups."""
+        if self._host is None:
+            raise StateError("the provider was not entered")
+        return self._host
+
+    async def __aenter__(self) -> Self:
+        """Examine the host."""
+        self._host = await Host.examine(self._config)
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Release every VM still held."""
+        tasks, self._tasks = self._running_tasks(), None
+        tasks.cancel_scope.shield = True
+        tasks.cancel_scope.cancel()  # each VM's own task then leaves nothing of it
+        await tasks.__aexit__(None, None, None)
+        self._held.clear()
+        self._templates.close()
+        self.host.cgroups.remove_parents()
+
+    async def allocate(self, request: AllocationRequest) -> Allocation:
+        """Clone a VM of the type's template, or boot one if the setting says so."""
+        started_s = self._clock.monotonic_s()
+        blueprint = Blueprint(self.host, self._images.find(request.vm_type.image), request.vm_type)
+        if self._config.boot is BootSetting.ALWAYS:
+            vm, source = await self._start(blueprint, await self._slots.acquire(), None), AllocationSource.BOOTED
+        else:
+            vm, source = await self._clone(blueprint), AllocationSource.RESTORED
+        return Allocation(vm, source, vm.id.generation > 1, self._clock.monotonic_s() - started_s)
+
+    async def release(self, vm_id: VmId) -> None:
+        """Destroy a VM and free its slot."""
+        tenancy = self._held.get(vm_id)
+        if tenancy is None:
+            await self._slots.reclaim(vm_id)
+            return
+        await tenancy.release(self._config.release_timeout_s)
+        self._held.pop(vm_id, None)
+
+    async def held_vms(self) -> Sequence[VmId]:
+        """List what is held."""
+        return list(self._held)
+
+    async def _clone(self, blueprint: Blueprint) -> LinkVm:
+        template = await self._templates.obtain(blueprint)
+        slot = await self._slots.acquire()
+        try:
+            return await self._start(blueprint, slot, template)
+        except RestoreFailed:
+            slot = await self._slots.acquire(avoid={slot.number})
+        try:
+            return await self._start(blueprint, slot, template)
+        except RestoreFailed:
+            await self._templates.discard(blueprint)
+            raise
+
+    async def _start(self, blueprint: Blueprint, slot: Slot, template: Template | None) -> LinkVm:
+        tenancy = Tenancy(blueprint, slot, self._clock)
+        try:
+            vm: LinkVm = await self._running_tasks().start(tenancy.run, template)
+        except BaseException:
+            slot.free()  # for a task that was cancelled before its first step
+            raise
+        self._held[vm.id] = tenancy
+        return vm
+
+    def _running_tasks(self) -> TaskGroup:
+        if self._tasks is None:
+            raise StateError("the provider was not entered, or was left")
+        return self._tasks

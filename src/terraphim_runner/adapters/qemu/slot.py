@@ -1,0 +1,175 @@
+"""Places for VMs, host-wide: one directory each, owned by whoever holds its lock.
+
+<root>/<n>/lock         flock'ed for as long as a runner holds the slot; the kernel frees it on kill -9
+<root>/<n>/generation   the last generation handed out
+<root>/<n>/vmm          pid and start time of the slot's VMM
+<root>/<n>/...          anything else is the VM's, and wiped with it
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+
+from terraphim_runner.adapters.qemu.config import MAX_SLOTS
+from terraphim_runner.adapters.qemu.vmm import ProcessMark
+from terraphim_runner.domain.errors import HostError, InfraError
+from terraphim_runner.domain.ident import VmId
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+_KEPT = {"lock", "generation"}
+_KILL_TIMEOUT_S = 10.0
+
+
+class Slot:
+    """A slot that this process holds."""
+
+    def __init__(self, path: Path, lock_fd: int, first_user: int) -> None:
+        """Use `Slots`."""
+        self.path = path
+        self.number = int(path.name)
+        self.user_number = first_user + self.number  # which of the VMM users is this slot's
+        self.generation = _read_generation(path)
+        self._lock_fd = lock_fd
+
+    @property
+    def vm_id(self) -> VmId:
+        """The id of the slot's present occupant."""
+        return VmId(self.number, self.generation)
+
+    def advance(self) -> None:
+        """Begin the next generation."""
+        self.generation += 1
+        fresh = self.path / "generation.new"
+        fresh.write_text(f"{self.generation}\n")
+        fresh.replace(self.path / "generation")
+
+    def record_vmm(self, mark: ProcessMark | None) -> None:
+        """Note which process is the slot's VMM, for whoever may have to clean up."""
+        if mark is not None:
+            (self.path / "vmm").write_text(f"{mark.pid} {mark.started}\n")
+
+    async def wipe(self) -> None:
+        """Kill a VMM that is on record and remove everything but the slot's memory of itself.
+
+        Raises:
+            InfraError: the process did not go away.
+        """
+        await _end_recorded(self.path / "vmm")
+        for entry in self.path.iterdir():
+            if entry.name not in _KEPT:
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def free(self) -> None:
+        """Let go of the lock; may be called again."""
+        if self._lock_fd != -1:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+
+class Slots:
+    """All slots of one provider on this host."""
+
+    def __init__(self, root: Path, *, first_user: int = 0) -> None:
+        """Keep slots under `root`, which is made if missing; slot n has VMM user `first_user` + n."""
+        self._root = root
+        self._first_user = first_user
+
+    async def acquire(self, *, avoid: Container[int] = ()) -> Slot:
+        """Take the lowest free slot, cleaned, at its next generation.
+
+        Raises:
+            HostError: every slot is taken, or the directory cannot be written.
+        """
+        for number in range(1, MAX_SLOTS + 1):
+            slot = None if number in avoid else self._try_lock(number)
+            if slot is not None:
+                return await self._prepared(slot)
+        raise HostError(f"all {MAX_SLOTS} slots under {self._root} are taken")
+
+    async def reclaim(self, vm_id: VmId) -> None:
+        """Clean up after a VM whose owner died. Does nothing if the slot has moved on or never existed.
+
+        Raises:
+            InfraError: a live process holds that very VM.
+        """
+        if not (self._root / str(vm_id.slot) / "lock").exists():
+            return
+        slot = self._try_lock(vm_id.slot)
+        if slot is not None:
+            try:
+                if slot.vm_id == vm_id:
+                    await slot.wipe()
+            finally:
+                slot.free()
+        elif _read_generation(self._root / str(vm_id.slot)) == vm_id.generation:
+            raise InfraError(f"{vm_id} is held by another process that is alive")
+
+    async def _prepared(self, slot: Slot) -> Slot:
+        try:
+            await slot.wipe()
+            slot.advance()
+        except BaseException:
+            slot.free()
+            raise
+        return slot
+
+    def _try_lock(self, number: int) -> Slot | None:
+        path = self._root / str(number)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise HostError(f"cannot use {path}: {exc.strerror}", hint=f"make {self._root} writable") from exc
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return Slot(path, fd, self._first_user)
+
+
+def _read_generation(path: Path) -> int:
+    try:
+        return int((path / "generation").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _read_mark(record: Path) -> ProcessMark | None:
+    try:
+        pid, started = record.read_text().split()
+        return ProcessMark(int(pid), started)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+async def _end_recorded(record: Path) -> None:
+    mark = _read_mark(record)
+    if mark is None or not mark.is_alive:
+        return
+    with suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(mark.pid)
+        try:
+            await _kill(pidfd, mark)
+        finally:
+            os.close(pidfd)
+
+
+async def _kill(pidfd: int, mark: ProcessMark) -> None:
+    if not mark.is_alive:  # the number may have passed on before the descriptor was opened
+        return
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    with anyio.move_on_after(_KILL_TIMEOUT_S):
+        await anyio.wait_readable(pidfd)
+        return
+    raise InfraError(f"VMM {mark.pid} does not die")

@@ -1,0 +1,136 @@
+"""The templates this process uses: found on disk or made, loaded once, shared by all its clones."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections import defaultdict
+from contextlib import ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from terraphim_runner.adapters.qemu import command_line, guest_setup, template_store
+from terraphim_runner.adapters.qemu.disk import host_files
+from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
+from terraphim_runner.adapters.qemu.template_store import Template, template_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from terraphim_runner.adapters.qemu.parts import Blueprint
+    from terraphim_runner.adapters.qemu.slot import Slots
+    from terraphim_runner.ports.clock import Clock
+
+_LOCK_POLL_S = 0.05
+
+
+class TemplateShelf:
+    """Gives templates. Safe for concurrent use, and beside other processes that use the same directory."""
+
+    def __init__(self, root: Path, builder_slots: Slots, clock: Clock) -> None:
+        """Keep templates under `root`; make them in slots of their own."""
+        self._root = root
+        self._slots = builder_slots
+        self._clock = clock
+        self._loaded: dict[str, Template] = {}
+        self._held = ExitStack()
+        self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    async def obtain(self, blueprint: Blueprint) -> Template:
+        """Give the template of a VM type, made now if there is none or a broken one.
+
+        Raises:
+            HostError: no room, or the host cannot run it.
+            InfraError: it could not be made.
+        """
+        key = template_key(ingredients(blueprint))
+        async with self._locks[key]:
+            if key not in self._loaded:
+                self._loaded[key] = await self._find_or_make(blueprint, self._root / key)
+            return self._loaded[key]
+
+    async def discard(self, blueprint: Blueprint) -> None:
+        """Remove a template that does not work, so that the next one who asks makes another."""
+        key = template_key(ingredients(blueprint))
+        async with self._locks[key], self._locked(self._root / key):
+            if (template := self._loaded.pop(key, None)) is not None:
+                template.close()
+            await to_thread.run_sync(template_store.remove, self._root / key)
+
+    def close(self) -> None:
+        """Close what is loaded; clones that run keep theirs."""
+        while self._loaded:
+            self._loaded.popitem()[1].close()
+        self._held.close()
+
+    async def _find_or_make(self, blueprint: Blueprint, directory: Path) -> Template:
+        self._hold(blueprint.image.root_disk.parent)
+        async with self._locked(directory):
+            if not template_store.is_intact(directory):
+                await self._make(blueprint, directory)
+            with host_files("a template"):
+                return await to_thread.run_sync(Template.load, directory)
+
+    def _hold(self, image_dir: Path) -> None:
+        """Keep the image from being removed for as long as its templates are used here."""
+        with host_files("the image"):
+            fd = os.open(image_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._held.callback(os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    async def _make(self, blueprint: Blueprint, directory: Path) -> None:
+        scratch = directory.with_name(f"{directory.name}.new")  # the lock's holder's, and nobody else's
+        slot = await self._slots.acquire()
+        try:
+            with host_files("a template"):
+                shutil.rmtree(scratch, ignore_errors=True)
+                scratch.mkdir(mode=0o700)
+                environment = await TemplateBuilder(blueprint, slot, scratch, self._clock).build()
+                template_store.finish(scratch, directory, ingredients(blueprint), environment)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(template_store.remove, scratch)
+                await slot.wipe()
+            slot.free()
+
+    @asynccontextmanager
+    async def _locked(self, directory: Path) -> AsyncIterator[None]:
+        with host_files("templates"):
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(f"{directory}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while not _try_lock(fd):
+                await self._clock.sleep_s(_LOCK_POLL_S)
+            yield
+        finally:
+            os.close(fd)
+
+
+def ingredients(blueprint: Blueprint) -> dict[str, object]:
+    """List everything that makes a template what it is."""
+    host, vm_type = blueprint.host, blueprint.vm_type
+    return {
+        "image": blueprint.image.digest,
+        "built_at": blueprint.image.built_at.isoformat(),
+        "cpus": vm_type.cpus,
+        "memory_mib": vm_type.memory_mib,
+        "disk_mib": vm_type.disk_mib,
+        "qemu": host.choice.program.version,
+        "accelerator": host.choice.accelerator.value,
+        "network": host.config.network.value,
+        "kernel": command_line.kernel_command_line(host.tsc_khz),
+        "command_line": command_line.VERSION,
+        "preparation": guest_setup.VERSION,
+    }
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,149 @@
+"""One VM's stay in its slot, as one task: from spawn, through hand-out, until it is released."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import TASK_STATUS_IGNORED
+
+from terraphim_runner.adapters.qemu import guest_setup
+from terraphim_runner.adapters.qemu.machine import run_machine
+from terraphim_runner.adapters.qemu.mailbox import Mailbox
+from terraphim_runner.adapters.qemu.monitor import open_monitor
+from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
+from terraphim_runner.domain.errors import InfraError, RestoreFailed
+from terraphim_runner.link.link_vm import LinkVm
+from terraphim_runner.link.single_error import single_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from anyio.abc import TaskStatus
+
+    from terraphim_runner.adapters.qemu.machine import RunningMachine
+    from terraphim_runner.adapters.qemu.parts import Blueprint
+    from terraphim_runner.adapters.qemu.slot import Slot
+    from terraphim_runner.adapters.qemu.template_store import Template
+    from terraphim_runner.adapters.qemu.vmm import Vmm
+    from terraphim_runner.ports.clock import Clock
+
+_LAST_WORDS_S = 1.0
+
+
+class Tenancy:
+    """A VM in a slot. `run` it in a task; `release` ends it."""
+
+    def __init__(self, blueprint: Blueprint, slot: Slot, clock: Clock) -> None:
+        """Take a slot, which is the tenancy's from now on."""
+        self.slot = slot
+        self._blueprint = blueprint
+        self._clock = clock
+        self._is_released = anyio.Event()
+        self._is_over = anyio.Event()
+        self._trouble: Exception | None = None
+
+    async def run(
+        self, template: Template | None, *, task_status: TaskStatus[LinkVm] = TASK_STATUS_IGNORED
+    ) -> None:
+        """Clone `template`, or boot without one; report the VM; keep it until released; leave nothing.
+
+        Raises (only before it has reported):
+            HostError: the host lacks something.
+            RestoreFailed: the clone did not come up.
+            InfraError: the machine did not boot.
+        """
+        is_reported = False
+        try:
+            with single_error():
+                async with AsyncExitStack() as stack:
+                    vm = await self._bring_up(stack, template)
+                    task_status.started(vm)
+                    is_reported = True
+                    await self._is_released.wait()
+        except Exception as exc:
+            if not is_reported:
+                raise
+            self._trouble = exc  # told by `release`; the other VMs' tasks must not suffer for it
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._vacate()
+
+    async def release(self, timeout_s: float) -> None:
+        """End the VM; return when nothing of it is left.
+
+        Raises:
+            InfraError: something is left.
+        """
+        self._is_released.set()
+        with anyio.move_on_after(timeout_s):
+            await self._is_over.wait()
+        if self._trouble is not None or not self._is_over.is_set():
+            raise InfraError(f"{self.slot.vm_id} could not be released: {self._trouble or 'it takes too long'}")
+
+    async def _bring_up(self, stack: AsyncExitStack, template: Template | None) -> LinkVm:
+        files = stack.enter_context(ExitStack())
+        mailbox = new_mailbox(files, self.slot.path)
+        environment: Mapping[str, str]
+        if template is None:
+            machine = await self._boot(stack, files, mailbox)
+            environment = await guest_setup.read_environment(machine.link)
+        else:
+            machine = await self._restore(stack, mailbox, template)
+            environment = template.environment
+        return LinkVm(
+            self.slot.vm_id,
+            machine.link,
+            work_root=guest_setup.WORK_ROOT,
+            environment=environment,
+            ship_tree=Mailbox(mailbox, self.slot.path).ship,
+        )
+
+    async def _boot(self, stack: AsyncExitStack, files: ExitStack, mailbox: int) -> RunningMachine:
+        host = self._blueprint.host
+        settings = replace(host.config.link, handshake_timeout_s=host.config.boot_timeout_s)
+        overlay = new_overlay(files, self.slot.path, self._blueprint.disk_size)
+        with power_on_parts(self._blueprint, mailbox, overlay) as parts:
+            machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
+        await stack.enter_async_context(open_monitor(machine.qmp))
+        await machine.shake_hands()
+        await guest_setup.grow_root(machine.link)
+        await guest_setup.make_unique(machine.link, self._clock)
+        return machine
+
+    async def _restore(self, stack: AsyncExitStack, mailbox: int, template: Template) -> RunningMachine:
+        host = self._blueprint.host
+        settings = replace(host.config.link, handshake_timeout_s=host.config.restore_timeout_s)
+        with clone_parts(self._blueprint, mailbox, template, self.slot.path) as parts:
+            state_fd = parts.state_fd
+            machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
+        async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
+            monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+            await monitor.load(state_fd)
+            await machine.link.shake_hands()
+            await guest_setup.make_unique(machine.link, self._clock)
+        return machine
+
+    async def _vacate(self) -> None:
+        try:
+            await self.slot.wipe()
+        except (InfraError, OSError) as exc:
+            self._trouble = exc
+        finally:
+            self.slot.free()
+            self._is_over.set()
+
+
+@asynccontextmanager
+async def _restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+    try:
+        with anyio.fail_after(timeout_s):
+            yield
+    except TimeoutError as exc:
+        raise RestoreFailed(f"the clone did not come up in {timeout_s:g} s; {vmm.evidence}") from exc
+    except InfraError as exc:
+        with anyio.move_on_after(_LAST_WORDS_S):  # the VMM may just be ending, and say why
+            await vmm.exited.wait()
+        raise RestoreFailed(f"the clone did not come up: {exc}; {vmm.evidence}") from exc

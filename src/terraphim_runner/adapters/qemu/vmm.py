@@ -1,0 +1,162 @@
+"""A VMM process: started confined, watched, killed for certain.
+
+Started with vfork and exec from the event loop's thread, and only from there: the kernel sends the
+parent-death signal when the *thread* that forked ends, so a VMM spawned from a worker thread would die when that
+thread is retired. `Vmm.spawn` refuses to run anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from terraphim_runner.adapters.qemu import confinement as confine
+from terraphim_runner.adapters.qemu.console import Console
+from terraphim_runner.domain.errors import HostError, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from terraphim_runner.adapters.qemu.confinement import Confinement
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMark:
+    """A process, told apart from a later one with the same number."""
+
+    pid: int
+    started: str  # its start time as the kernel counts it
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessMark | None:
+        """Look up a live process; none if there is no such process, or only its corpse."""
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - cheaper than pathlib, on the hot path
+                fields = stat.read().rpartition(b")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] == b"Z" else cls(pid, fields[19].decode())
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this very process still runs."""
+        return ProcessMark.of(self.pid) == self
+
+
+class Vmm:
+    """A running VMM."""
+
+    def __init__(self, process: subprocess.Popen[bytes], console: Console, mark: ProcessMark | None) -> None:
+        """Use `spawn`."""
+        self._process = process
+        self._pidfd = os.pidfd_open(process.pid)
+        self.console = console
+        self.mark = mark
+        self.exited = anyio.Event()
+
+    @classmethod
+    def spawn(
+        cls, command: Sequence[str], *, fds: Sequence[int], limits: Confinement, log: Path | None = None
+    ) -> Vmm:
+        """Start `command` with `fds` inherited under their own numbers.
+
+        Raises:
+            StateError: called from a thread that has no event loop.
+            HostError: a program is missing.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise StateError("a VMM must be spawned from the event loop's thread") from None
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(reader, False)
+        console = Console(reader, log)
+        try:
+            process = _start([*confine.launcher(limits, os.getpid()), *command], fds, writer)
+        except BaseException:
+            console.close()
+            raise
+        finally:
+            os.close(writer)
+        return cls(process, console, ProcessMark.of(process.pid))
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for a death by signal; none while it runs."""
+        return self._process.returncode
+
+    @property
+    def ending(self) -> str:
+        """Say how the process ended, in words."""
+        code = self._process.returncode
+        if code is None:
+            return "still running"
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+    @property
+    def evidence(self) -> str:
+        """What is known about its end: status and the console's last lines."""
+        lines = self.console.last_lines()
+        said = "; it said:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
+        return f"VMM {self.pid}: {self.ending}{said}"
+
+    async def watch(self) -> None:
+        """Drain the console until the process has ended, reap it, set `exited`. Run this once, in a task."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._drain)
+            await anyio.wait_readable(self._pidfd)
+            tasks.cancel_scope.cancel()
+        self._reap()
+
+    def kill(self) -> None:
+        """Kill it now; harmless when it has ended. `exited` follows."""
+        if self._process.returncode is None:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def destroy(self) -> None:
+        """Kill it, wait until it is gone, close what belongs to it. For when nobody watches any more."""
+        self.kill()
+        if not self.exited.is_set():
+            await anyio.wait_readable(self._pidfd)
+            self._reap()
+        self.close()
+
+    def close(self) -> None:
+        """Close its descriptors; may be called again."""
+        self.console.close()
+        if self._pidfd != -1:
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def _reap(self) -> None:
+        self._process.wait()
+        self.console.read_nowait()  # one read takes all that a pipe can hold
+        self.exited.set()
+
+    async def _drain(self) -> None:
+        while True:
+            await anyio.wait_readable(self.console.fd)
+            if not self.console.read_nowait():
+                return
+
+
+def _start(command: list[str], fds: Sequence[int], output: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=fds)
+    except FileNotFoundError as exc:
+        raise HostError(
+            f"cannot start a VM: {exc.filename} is missing",
+            hint="apt-get install qemu-system-x86 util-linux",
+        ) from exc
