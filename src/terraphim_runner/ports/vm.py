@@ -187,7 +187,7 @@ class Vm(Protocol):
     def environment(self) -> Mapping[str, str]:
         """What every command of a workflow needs in its environment here: PATH, locale, proxies, CA bundles.
 
-        In a VM it is the image's /etc/environment; with the provider `process` the runner's own. A `Command` gets
+        In a VM it is the image's /etc/environment, with HOME and USER of the user `runner`; with the provider `process` the runner's own. A `Command` gets
         it only if the caller puts it there.
         """
         ...
