@@ -139,7 +139,7 @@ def event_context(
     """Derive an event's refs and commits as GitHub does; the repository answers what the payload leaves open."""
     default_branch = _text(_map(payload.get("repository")).get("default_branch")) or repository.default_branch
     origin = Origin(payload, repository, default_branch)
-    ref, sha = _DERIVATIONS.get(name, _default_branch)(origin)
+    ref, sha = _derive(name, origin)
     is_pull_request = name in PULL_REQUEST_EVENTS
     return EventContext(
         name=name,
@@ -219,6 +219,41 @@ def _merge_group(origin: Origin) -> tuple[str, str]:
 
 def _default_branch(origin: Origin) -> tuple[str, str]:
     return origin.default_ref, ""
+
+
+_ON_DEFAULT_BRANCH = frozenset(
+    {
+        "branch_protection_rule",
+        "check_run",
+        "check_suite",
+        "delete",
+        "discussion",
+        "discussion_comment",
+        "fork",
+        "gollum",
+        "image_version",
+        "issue_comment",
+        "issues",
+        "label",
+        "milestone",
+        "page_build",
+        "project",
+        "project_card",
+        "project_column",
+        "public",
+        "registry_package",
+        "repository_dispatch",
+        "schedule",
+        "status",
+        "watch",
+        "workflow_run",
+    }
+)
+
+
+def _derive(name: str, origin: Origin) -> tuple[str, str]:
+    unknown = _default_branch if name in _ON_DEFAULT_BRANCH else _checked_out
+    return _DERIVATIONS.get(name, unknown)(origin)
 
 
 _DERIVATIONS: dict[str, Callable[[Origin], tuple[str, str]]] = {

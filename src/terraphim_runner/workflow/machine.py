@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from terraphim_runner.expressions.value import Array, Object, is_primitive, to_string
+from terraphim_runner.expressions.value import Array, Object, is_primitive, kind_of, to_string
 from terraphim_runner.workflow.evaluation import evaluate_string, evaluate_template, refuse
 from terraphim_runner.workflow.report import did_you_mean
 from terraphim_runner.workflow.value import Template
@@ -120,7 +120,8 @@ def _demand(data: Data, span: Span, group: str | None) -> Demand:
         case str() if data:
             return Demand((Label(data, span),), span, group)
         case _:
-            return refuse(span, "invalid-runs-on", "runs-on must come out as a label or a list of labels")
+            message = f"runs-on must come out as a label or a list of labels, not as {kind_of(data).value}"
+            return refuse(span, "invalid-runs-on", message)
 
 
 class LabelTable:

@@ -53,4 +53,6 @@ def ref_doubt(pattern: str) -> str | None:
         return "no name ends with a slash or a dot"
     if re.search(r"[ ~^:]|\\[\[?*]", positive):
         return "no name holds a space or one of ~ ^ : [ ? *"
+    if "\\" in re.sub(r"\\[\[?*+\\!]", "", positive):
+        return "a backslash stands before one of [ ? * + \\ ! only; patterns are no regular expressions"
     return None
