@@ -15,7 +15,7 @@ from terraphim_runner.guest.kernel import become_subreaper, set_parent_death_sig
 from terraphim_runner.guest.loop import Loop
 from terraphim_runner.guest.port import Port, open_virtio_port
 from terraphim_runner.guest.process_table import find_descendants, send_signal
-from terraphim_runner.guest.process_tree import CgroupTree, SupervisedTree, can_use_cgroups
+from terraphim_runner.guest.process_tree import CgroupTree, SupervisedTree, can_use_cgroups, make_joining_cheap
 from terraphim_runner.wire.connection import NEWEST_VERSION, OLDEST_VERSION, Connection, choose_version
 from terraphim_runner.wire.error import WireError
 from terraphim_runner.wire.message import (
@@ -74,6 +74,7 @@ class Agent:
         self._activities: dict[int, Activity] = {}
         self._mailbox: Mailbox | None = None
         self._greetings = 0
+        self._has_cgroups: bool | None = None
         self._handlers: dict[type[Message], Callable[[Any], None]] = {
             Hello: self._greet,
             Exec: self._execute,
@@ -176,7 +177,11 @@ class Agent:
             self._activities[message.channel] = execution
 
     def _new_tree(self, channel: int) -> ProcessTree:
-        if self._is_machine and can_use_cgroups():
+        if self._is_machine and self._has_cgroups is None:
+            self._has_cgroups = can_use_cgroups()
+            if self._has_cgroups:
+                make_joining_cheap()  # now, not at boot: it takes 10 ms, and `ctypes`
+        if self._has_cgroups:
             return CgroupTree(self._loop, f"exec-{self._greetings}-{channel}")
         return SupervisedTree(self._loop)
 
@@ -313,7 +318,13 @@ def _kill_descendants() -> None:
 
 
 def _prepare_machine() -> None:
-    """Come first when there is little of anything: processor, memory, descriptors. Commands give it up again."""
+    """Come first when there is little of anything, memory or processor; but never interrupt a command.
+
+    As a batch task the agent gets its turn when a command blocks, ends or has had its share: under emulation every
+    switch is dear, and a command that was interrupted at each line would be sent line by line. Commands give all
+    this up again.
+    """
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.setpriority(os.PRIO_PROCESS, 0, -20)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("-1000")

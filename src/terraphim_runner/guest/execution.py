@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from terraphim_runner.wire.message import Exec, Message
 
 
+_START_S = 0.025
+
+
 class Output:
     """The reading end of a pipe of the command's."""
 
@@ -84,7 +87,7 @@ class Execution(Activity):
             for fd in theirs:
                 os.close(fd)
         self._tree = tree
-        self._loop.watch(self._failure_fd, EPOLLIN, self._take_start)
+        self._await_start(is_machine=is_machine)
         self._update()
 
     def take_data(self, content: bytes) -> None:
@@ -164,8 +167,28 @@ class Execution(Activity):
             os.close(output.fd)
 
     # ------------------------------------------------------------ start and end
-    def _take_start(self, _: int) -> None:
-        failure = os.read(self._failure_fd, 4096)
+    def _await_start(self, *, is_machine: bool) -> None:
+        """Look whether the command runs: at its first output, at its end, and a little later if neither comes.
+
+        Not at once in a machine: under emulation, waking up for it in the middle of an exec costs some 3 ms.
+        """
+        if is_machine:
+            self._loop.call_later(_START_S, lambda: self._look_again(is_machine=is_machine))
+        else:
+            self._loop.watch(self._failure_fd, EPOLLIN, lambda _: self._take_start())
+
+    def _look_again(self, *, is_machine: bool) -> None:
+        self._take_start()
+        if self._failure_fd >= 0:
+            self._await_start(is_machine=is_machine)
+
+    def _take_start(self) -> None:
+        if self._failure_fd < 0:
+            return
+        try:
+            failure = os.read(self._failure_fd, 4096)
+        except BlockingIOError:
+            return
         self._close_failure()
         if failure:
             self._fail(int.from_bytes(failure[:4], "little"), os.fsdecode(failure[4:]))
@@ -180,8 +203,7 @@ class Execution(Activity):
         self._send(Failed(self._request.channel, number, text))
 
     def _take_exit(self, status: int) -> None:
-        if self._failure_fd >= 0:
-            self._take_start(0)
+        self._take_start()
         if self._tree is None:
             return
         code = os.waitstatus_to_exitcode(status)
@@ -228,8 +250,11 @@ class Execution(Activity):
             content = os.read(output.fd, size)
         except BlockingIOError:
             return
+        self._take_start()
         if not content:
             self._end_output(output)
+            return
+        if not output.is_open:
             return
         self._window.take(len(content))
         self._send(Data(self._request.channel, output.stream, content))
@@ -243,6 +268,8 @@ class Execution(Activity):
             self._end_output(output)
 
     def _end_output(self, output: Output) -> None:
+        if not output.is_open:
+            return
         output.is_watched = False
         self._close_output(output)
         if not any(each.is_open for each in self._outputs):

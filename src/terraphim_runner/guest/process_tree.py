@@ -6,6 +6,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs 4 ms at boot,
 import os
 from select import EPOLLIN
 
+from terraphim_runner.guest.kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_REMOUNT, mount
 from terraphim_runner.guest.supervisor import KILL_ALL, Supervisor
 
 TYPE_CHECKING = False
@@ -182,6 +183,15 @@ def _supervise(orders_fd: int, report_fd: int, child: Child) -> None:
 def can_use_cgroups() -> bool:
     """Tell whether this process may make cgroups of version 2 and is the one that orphans are handed to."""
     return os.getpid() == 1 and os.access(f"{CGROUPS}/cgroup.procs", os.W_OK)
+
+
+def make_joining_cheap() -> None:
+    """Let processes move between cgroups without waiting for every processor: 1 ms instead of 10 per command."""
+    flags = MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC
+    try:  # noqa: SIM105 - contextlib costs boot time
+        mount("cgroup2", CGROUPS, "cgroup2", flags, "favordynmods")
+    except OSError:
+        pass  # a kernel before 6.0
 
 
 def _walk(path: str) -> list[str]:
