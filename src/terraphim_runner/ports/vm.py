@@ -187,8 +187,9 @@ class Vm(Protocol):
     def environment(self) -> Mapping[str, str]:
         """What every command of a workflow needs in its environment here: PATH, locale, proxies, CA bundles.
 
-        In a VM it is the image's /etc/environment, with HOME and USER of the user `runner`; with the provider `process` the runner's own. A `Command` gets
-        it only if the caller puts it there.
+        In a VM it is the image's /etc/environment, and HOME and USER of the user `runner`; with the provider
+        `process` it is the part of the runner's own that is no secret. A `Command` gets it only if the caller
+        puts it there.
         """
         ...
 
