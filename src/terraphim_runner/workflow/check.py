@@ -11,7 +11,6 @@ from terraphim_runner.expressions.template import OPEN, parse_template
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.workflow.allowance import Allowance
 from terraphim_runner.workflow.node import MappingNode, Node, ScalarNode, SequenceNode
-from terraphim_runner.workflow.report import did_you_mean
 from terraphim_runner.workflow.shape import ANYTHING, Record, Shape
 from terraphim_runner.workflow.template import is_directive, quoted_literal, read_condition, read_template
 
@@ -84,7 +83,7 @@ class _Checker:
 
     def _unexpected(self, node: ScalarNode, text: str, shape: Shape) -> None:
         choices = shape.string.choices if shape.string is not None else None
-        hint = (did_you_mean(text, choices) if choices else None) or _expected(shape)
+        hint = (self._report.did_you_mean(text, choices) if choices else None) or _expected(shape)
         self._error(node.span, "unexpected-value", f"Unexpected value '{text}'", hint)
 
     def _sequence(self, node: SequenceNode, shape: Shape, allowed: Allowance) -> None:
@@ -152,7 +151,7 @@ class _Checker:
 
     def _unknown_key(self, key: ScalarNode, name: str, records: Sequence[Record]) -> None:
         known = [each for record in records for each in record.keys]
-        hint = did_you_mean(name, known)
+        hint = self._report.did_you_mean(name, known)
         if hint is None and name == "<<":
             hint = "GitHub does not support merge keys; an alias can only stand for a whole value"
         advisory = all(record.advisory for record in records)

@@ -41,7 +41,7 @@ class Limits:
 
     max_characters: int = 1_048_576
     max_depth: int = 50
-    max_nodes: int = 200_000
+    max_weight: int = 200_000  # of values; a long string weighs as much as several short ones
 
 
 DEFAULT_LIMITS = Limits()
@@ -101,15 +101,12 @@ def _without_tabs(text: str, error: MarkedYAMLError) -> str | None:
 class _Size:
     """What a node stands for once aliases are expanded."""
 
-    nodes: int = 1
+    weight: int = 1
     depth: int = 0
 
     def add(self, child: _Size) -> None:
-        self.nodes += child.nodes
+        self.weight += child.weight
         self.depth = max(self.depth, child.depth + 1)
-
-
-_LEAF = _Size()
 
 
 @dataclass(slots=True)
@@ -128,7 +125,7 @@ class _Composer:
         self._report = report
         self._limits = limits
         self._anchors: dict[str, Node] = {}
-        self._sizes: dict[int, _Size] = {}  # of collections, by identity; the tree keeps them alive
+        self._sizes: dict[int, _Size] = {}  # of what an alias may name, by identity; the tree keeps it alive
         self._open: list[_Frame] = []
         self._root: Node | None = None
 
@@ -150,13 +147,16 @@ class _Composer:
     def _begin(self, event: NodeEvent) -> None:
         if isinstance(event, AliasEvent):
             node = self._alias(event)
-            self._add(node, self._sizes.get(id(node), _LEAF), event)
+            self._add(node, self._sizes[id(node)], event)
             return
         node = self._new(event)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         if isinstance(node, ScalarNode):
-            self._add(node, _LEAF, event)
+            size = _Size(1 + len(node.text) // 64)
+            if event.anchor is not None:
+                self._sizes[id(node)] = size
+            self._add(node, size, event)
             return
         self._open.append(_Frame(node, _Size()))
         if len(self._open) > self._limits.max_depth:
@@ -184,7 +184,7 @@ class _Composer:
             self._fail(event, "unknown-anchor", f"There is no anchor '{event.anchor}' before this alias")
         if any(frame.node is node for frame in self._open):
             self._fail(event, "recursive-alias", f"The anchor '{event.anchor}' would contain itself")
-        if len(self._open) + self._sizes.get(id(node), _LEAF).depth > self._limits.max_depth:
+        if len(self._open) + self._sizes[id(node)].depth > self._limits.max_depth:
             self._fail(event, "too-deep", "Maximum object depth exceeded")
         return node
 
@@ -205,7 +205,7 @@ class _Composer:
             return
         frame = self._open[-1]
         frame.size.add(size)
-        if frame.size.nodes > self._limits.max_nodes:
+        if frame.size.weight > self._limits.max_weight:
             self._fail(place, "too-many-values", "The file holds too many values once its aliases are expanded")
         if isinstance(frame.node, SequenceNode):
             frame.node.items.append(node)

@@ -128,7 +128,10 @@ def _cron(node: Node, report: Report) -> Cron | None:
 
 # ---------------------------------------------------------------- inputs, secrets, outputs
 def _dispatch_inputs(node: Node | None, report: Report) -> tuple[Input, ...]:
-    inputs = tuple(_input(name, value, report) for name, value in entries(get(node, "inputs")))
+    declared = list(entries(get(node, "inputs")))
+    inputs = tuple(_input(name, value, report) for name, value in declared)
+    for read, (_, value) in zip(inputs, declared, strict=True):
+        _check_options(read, value, report)
     if len(inputs) > _MAX_INPUTS:
         message = f"A workflow takes at most {_MAX_INPUTS} inputs, this is one more"
         report.warning(inputs[_MAX_INPUTS].name.span, "too-many-inputs", message)
@@ -155,7 +158,6 @@ def _input(name: Text, node: Node, report: Report) -> Input:
     if isinstance(written, ScalarNode) and written.string() in {each.value for each in InputType}:
         kind = InputType(written.string())
     options = texts(get(node, "options"))
-    _check_options(name, node, kind, options, report)
     default = _default(get(node, "default"))
     _check_default(default, kind, options, report)
     return Input(
@@ -175,12 +177,14 @@ def _default(node: Node | None) -> Template | Flag | Number | None:
     return flag(node)
 
 
-def _check_options(name: Text, node: Node, kind: InputType, options: tuple[Text, ...], report: Report) -> None:
-    if kind is InputType.CHOICE and not options:
+def _check_options(read: Input, node: Node, report: Report) -> None:
+    if read.type is InputType.CHOICE and not read.options:
         report.error(node.span, "choice-without-options", "Missing 'options' for choice input")
-    elif kind is not InputType.CHOICE and get(node, "options") is not None:
+    elif read.type is not InputType.CHOICE and get(node, "options") is not None:
         message = "Input type is not 'choice', but 'options' is defined"
-        report.error(node.span, "options-without-choice", message, f"add `type: choice` to the input '{name}'")
+        report.error(
+            node.span, "options-without-choice", message, f"add `type: choice` to the input '{read.name}'"
+        )
 
 
 def _check_default(

@@ -17,7 +17,6 @@ from terraphim_runner.workflow.read_value import (
     text,
     texts,
 )
-from terraphim_runner.workflow.report import did_you_mean
 from terraphim_runner.workflow.step import (
     CancelStep,
     ParallelStep,
@@ -145,7 +144,7 @@ class _StepReader:
         elif target.value not in self._known:
             fault = f"Step references unknown step ID '{target}'"
         if fault is not None:
-            hint = did_you_mean(target.value, self._known) or "name the id of a step before this one"
+            hint = self._report.did_you_mean(target.value, self._known) or "name the id of a step before this one"
             self._report.error(target.span, "unknown-step", fault, hint)
 
     def _parallel(self, node: MappingNode) -> ParallelStep:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
+from terraphim_runner.expressions.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from terraphim_runner.domain.diagnostic import Span
+
+_MAX_SUGGESTIONS = 200
+_MAX_CHOICES = 300
+_MAX_WORD = 100
 
 
 class Report:
@@ -19,6 +24,7 @@ class Report:
     def __init__(self) -> None:
         """Start without faults."""
         self._diagnostics: dict[Diagnostic, None] = {}
+        self._suggestions = 0
 
     def error(self, span: Span, code: str, message: str, hint: str | None = None) -> None:
         """Add a fault that keeps the file from running."""
@@ -27,6 +33,14 @@ class Report:
     def warning(self, span: Span, code: str, message: str, hint: str | None = None) -> None:
         """Add advice."""
         self._diagnostics[Diagnostic(span, Severity.WARNING, code, message, hint)] = None
+
+    def did_you_mean(self, word: str, choices: Iterable[str]) -> str | None:
+        """Suggest the nearest of the words that would have been right; only so often, for it takes time."""
+        if self._suggestions >= _MAX_SUGGESTIONS or len(word) > _MAX_WORD:
+            return None
+        self._suggestions += 1
+        nearest = closest(word, islice(choices, _MAX_CHOICES))
+        return f"did you mean `{nearest}`?" if nearest else None
 
     @property
     def has_errors(self) -> bool:
@@ -37,10 +51,3 @@ class Report:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Give the faults in the order of the file."""
         return tuple(sorted(self._diagnostics, key=lambda each: (each.span.start.line, each.span.start.column)))
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """Suggest the nearest of the words that would have been right."""
-    known = {choice.casefold(): choice for choice in choices}
-    nearest = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
-    return f"did you mean `{known[nearest[0]]}`?" if nearest else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from terraphim_runner.domain.diagnostic import Position, Span
 
@@ -78,13 +78,14 @@ class Excerpt:
     def _offset(self, value: str, offset: int) -> int:
         if self.style is Style.PLAIN and "\n" not in self.source.text[self.start : self.end]:
             return min(self.start + offset, self.end)
-        units = self._units()
-        before = sum(character not in _BLANKS for character in value[:offset])
-        if before < len(units) and offset < len(value) and value[offset] not in _BLANKS:
-            return units[before]
-        return min(units[before - 1] + 1, self.end) if 0 < before <= len(units) else self.start
+        places, units = _alignment(self, value)
+        index = bisect_left(places, offset)
+        if index < len(places) and places[index] == offset and index < len(units):
+            return units[index]
+        return min(units[index - 1] + 1, self.end) if 0 < index <= len(units) else self.start
 
-    def _units(self) -> list[int]:
+    def units(self) -> list[int]:
+        """List where each character of the value begins, blanks left out."""
         start, end = self.start, self.end
         match self.style:
             case Style.SINGLE_QUOTED | Style.DOUBLE_QUOTED:
@@ -95,3 +96,9 @@ class Excerpt:
                 pass
         units = _UNITS[self.style].finditer(self.source.text, start, end)
         return [unit.start() for unit in units if unit.group() not in _BLANK_ESCAPES]
+
+
+@lru_cache(maxsize=4)
+def _alignment(excerpt: Excerpt, value: str) -> tuple[list[int], list[int]]:
+    """List the value's characters that are no blanks, and where each one begins in the file."""
+    return [place for place, character in enumerate(value) if character not in _BLANKS], excerpt.units()
