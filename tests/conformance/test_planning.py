@@ -56,8 +56,8 @@ def test_filter_patterns_select_and_ignore_names(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", cases("actionlint/glob-validate.json"))
 def test_malformed_filter_patterns_are_told_from_good_ones(case: dict[str, Any]) -> None:
-    row = case.get("row", [None])
-    pattern: str = case.get("pattern", row["input"] if isinstance(row, dict) else row[0])
+    row = case.get("row", [""])
+    pattern = str(case.get("pattern", row["input"] if isinstance(row, dict) else row[0]))
     faults = pattern_fault(pattern), ref_doubt(pattern)
 
     if case["test"] == "TestValidateGlobOK":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
-from terraphim_runner.cli.workflow_choice import choose_workflow, load_workflow
+from terraphim_runner.cli.workflow_file import find_workflow, load_workflow
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.workflow.job_graph import needed_ids, stages
 
@@ -31,7 +31,7 @@ Output = Annotated[GraphFormat, typer.Option("--output", "-o", help="How the gra
 
 def graph(workflow: Choice = None, output: Output = GraphFormat.TEXT) -> None:
     """Show the graph that a workflow's needs make."""
-    for line in render_graph(load_workflow(choose_workflow(workflow)), output):
+    for line in render_graph(load_workflow(find_workflow(workflow)), output):
         typer.echo(line)
 
 

@@ -14,7 +14,7 @@ import typer
 
 from terraphim_runner.cli.phrase import count
 from terraphim_runner.cli.source_file import find_workflows, read_source
-from terraphim_runner.cli.workflow_choice import require_repository, shown_name
+from terraphim_runner.cli.workflow_file import require_repository, shown_name
 from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.workflow.job_graph import order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, assert_never
@@ -46,6 +47,10 @@ def validate(files: Files = None, output: Output = DiagnosticFormat.TEXT) -> Non
         raise typer.Exit(WorkflowError.exit_code)
 
 
+def _has_colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def _chosen(files: Sequence[Path]) -> Iterator[Path]:
     if files:
         yield from expand(files)
@@ -61,7 +66,7 @@ def _chosen(files: Sequence[Path]) -> Iterator[Path]:
 def _lines(output: DiagnosticFormat, diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> Iterator[str]:
     match output:
         case DiagnosticFormat.TEXT:
-            yield from as_text(diagnostics, texts, files=len(texts), has_colours=sys.stdout.isatty())
+            yield from as_text(diagnostics, texts, files=len(texts), has_colours=_has_colours())
         case DiagnosticFormat.JSON:
             yield as_json(diagnostics)
         case DiagnosticFormat.SARIF:

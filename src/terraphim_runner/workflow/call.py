@@ -15,7 +15,7 @@ from terraphim_runner.workflow.input import default_value, typed_value
 from terraphim_runner.workflow.job import CallJob
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.reference import contexts_of
-from terraphim_runner.workflow.report import did_you_mean
+from terraphim_runner.workflow.suggestion import did_you_mean
 from terraphim_runner.workflow.value import Template
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from terraphim_runner.domain.errors import WorkflowError
 from terraphim_runner.expressions.value import Kind, Object, kind_of, to_string
 from terraphim_runner.workflow.evaluation import evaluate_value
 from terraphim_runner.workflow.event import InputType
-from terraphim_runner.workflow.report import did_you_mean
+from terraphim_runner.workflow.suggestion import did_you_mean
 from terraphim_runner.workflow.value import Template
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from terraphim_runner.expressions.value import Array, Object, is_primitive, kind_of, to_string
 from terraphim_runner.workflow.evaluation import evaluate_string, evaluate_template, refuse
-from terraphim_runner.workflow.report import did_you_mean
+from terraphim_runner.workflow.suggestion import did_you_mean
 from terraphim_runner.workflow.value import Template
 
 if TYPE_CHECKING:

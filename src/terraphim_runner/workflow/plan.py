@@ -25,8 +25,8 @@ from terraphim_runner.workflow.job_graph import closure, order
 from terraphim_runner.workflow.machine import Claim, LabelTable, choose_machine, evaluate_runs_on
 from terraphim_runner.workflow.matrix import plan_strategy
 from terraphim_runner.workflow.reference import contexts_of
-from terraphim_runner.workflow.report import did_you_mean
 from terraphim_runner.workflow.run_plan import AnyJobPlan, CallLegPlan, CallPlan, JobPlan, LegPlan, RunPlan
+from terraphim_runner.workflow.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
