@@ -90,7 +90,7 @@ class WorkflowExecutor:
 
         Raises:
             WorkflowError: the workflow asks for what we cannot run; no VM was asked for.
-            HostError | SessionRefused: no VM can be had on this machine, or not now.
+            HostError | SessionRefused: no VM can be had on this machine, or not now. The result was sent.
         """
         if faults := unsupported(request.plan):
             raise WorkflowError(faults)
@@ -102,6 +102,10 @@ class WorkflowExecutor:
         except InfraError as error:
             progress.error = str(error)
             _log.debug("infrastructure failure", run=request.run_id, exc_info=True)
+        except RunnerError as error:  # no VM can be had: the caller says what mends it
+            progress.error = str(error)
+            self._sink.emit(self._finished(request, progress, started_s, is_cancelled=False))
+            raise
         except anyio.get_cancelled_exc_class():
             self._sink.emit(self._finished(request, progress, started_s, is_cancelled=True))
             raise

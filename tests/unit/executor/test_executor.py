@@ -14,7 +14,7 @@ from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import InfraError, RestoreFailed, WorkflowError
+from terraphim_runner.domain.errors import ImageMissing, InfraError, RestoreFailed, WorkflowError
 from terraphim_runner.domain.event import (
     JobFinished,
     RunEvent,
@@ -151,6 +151,16 @@ async def test_p6_no_vm_is_an_error_of_the_machinery() -> None:
     assert result.conclusion is Conclusion.FAILURE
     assert result.error == "no clone"
     assert (result.allocations, result.releases, result.vm) == (0, 0, None)
+
+
+async def test_p6_a_machine_that_cannot_run_vms_is_said_in_the_result_and_to_the_caller() -> None:
+    async with _world() as world:
+        world.provider.faults.on_allocate.append(ImageMissing("no image"))
+        with pytest.raises(ImageMissing):
+            await world.run(_job("- run: one"))
+
+    assert world.of(RunFinished)[0].conclusion is Conclusion.FAILURE
+    assert world.of(RunFinished)[0].error == "no image"
 
 
 async def test_p6_a_vm_that_cannot_be_released_is_never_green() -> None:
