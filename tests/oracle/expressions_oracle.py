@@ -2,8 +2,7 @@
 
     python -m tests.oracle.expressions_oracle --count 20000 --seed 1
 
-Needs Node 20 and `npm ci` in this directory, once. Exits 1 when an answer differs and no quirk of
-`port` says why.
+Needs Node 20 and npm. Exits 1 when an answer differs and no quirk of `port` says why.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle.expression_generator import Case, cases
+from tests.oracle.packages import install
 from tests.oracle.port import QUIRKS, Quirk, applied
 
 from terraphim_runner.domain.errors import ExpressionError
@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=20, help="how many unexplained differences to print")
     options = parser.parse_args(arguments)
+    install()
     counts: Counter[str] = Counter()
     generated = cases(Random(options.seed), options.count)
     while batch := list(islice(generated, BATCH)):
