@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from terraphim_runner.adapters.images.progress import OnProgress
     from terraphim_runner.adapters.images.workplace import Workplace
 
+_HANDLED = re.compile(r"(Unpacking|Setting up) (?P<package>[^\s:]+)")
 _NEWLY_INSTALLED = re.compile(r"\d+ upgraded, (\d+) newly installed")
 # mmdebstrap installs the essential packages first, the others after: where either round lies on the bar
 _ROUNDS = {
@@ -89,8 +90,8 @@ class BootstrapReader:
             self._packages.append(int(match[1]))
         elif line.startswith("Get:") and len(words) > 4:
             self._step(BuildPhase.DOWNLOAD, words[4], 1)
-        elif line.startswith(("Unpacking ", "Setting up ")):
-            self._step(BuildPhase.INSTALL, words[-3] if words[-1] == "..." else words[-1], 2)
+        elif match := _HANDLED.match(line):
+            self._step(BuildPhase.INSTALL, match["package"], 2)
 
     def _step(self, phase: BuildPhase, package: str, steps_per_package: int) -> None:
         if not self._packages:
@@ -100,4 +101,4 @@ class BootstrapReader:
         part = self._handled[phase, rounds] / max(self._packages[-1] * steps_per_package, 1)
         start, end = _ROUNDS[phase][min(rounds, 2) - 1]
         fraction = start + (end - start) * min(part, 1.0)
-        self._on_progress(BuildProgress(phase, fraction, package.partition(":")[0]))
+        self._on_progress(BuildProgress(phase, fraction, package))
