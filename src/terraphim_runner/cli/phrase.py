@@ -33,10 +33,12 @@ def count(number: int, noun: str) -> str:
 def step_facts(step: StepFinished | StepResult) -> str:
     """Say what else is to be known of a step that ended: its exit code where it failed, the reason, the time."""
     facts = []
-    if step.outcome is not Conclusion.SUCCESS and step.exit_code is not None:
-        facts.append(f"exit code {step.exit_code}")
-    if step.reason:
-        facts.append(one_line(step.reason))
+    reason = one_line(step.reason or "").removesuffix(".")
+    code = f"exit code {step.exit_code}"
+    if step.outcome is not Conclusion.SUCCESS and step.exit_code is not None and code not in reason:
+        facts.append(code)
+    if reason:
+        facts.append(reason)
     if step.outcome is not step.conclusion:
         facts.append(f"{step.outcome.value} tolerated by continue-on-error")
     if step.outcome is not Conclusion.SKIPPED:

@@ -1,76 +1,101 @@
-"""Which workflow of a repository the user means."""
+"""Which workflow `run` means."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from terraphim_runner.cli.source_file import find_repository, find_workflows, read_source
-from terraphim_runner.domain.diagnostic import Severity
+from terraphim_runner.cli.phrase import count, one_line
+from terraphim_runner.cli.source_file import WORKFLOWS, find_repository, find_workflows, read_source
 from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.workflow.reader import read_workflow
-from terraphim_runner.workflow.report import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from terraphim_runner.workflow.document import Workflow
 
 
-def require_repository() -> Path:
-    """Find the repository the user stands in.
+@dataclass(frozen=True, slots=True)
+class ChosenWorkflow:
+    """A workflow file and its repository; `name` is the file's path in it."""
+
+    repository: Path
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    file: ChosenWorkflow
+    workflow: Workflow | None  # None: it has faults
+
+    def events(self) -> str:
+        if self.workflow is None:
+            return "has faults: terraphim-runner validate"
+        return ", ".join(one_line(trigger.name.value) for trigger in self.workflow.triggers)
+
+
+def choose_workflow(wanted: Path | None, event_name: str, directory: Path) -> ChosenWorkflow:
+    """Find the workflow that was named, or the only one that listens to the event.
 
     Raises:
-        UsageError: there is none with workflows.
+        UsageError: there is none, or there are several; the hint lists them.
+        WorkflowError: the file is not text.
     """
-    repository = find_repository(Path.cwd())
+    if wanted is not None:
+        return _named(wanted, directory)
+    repository = find_repository(directory)
     if repository is None:
-        hint = "go to a repository that has .github/workflows, or name a file"
-        raise UsageError("there are no workflows here", hint=hint)
-    return repository
+        raise UsageError(
+            f"there is no {WORKFLOWS} in {directory} or above it",
+            hint="go to a repository that has workflows, or name a workflow file",
+        )
+    candidates = [_candidate(_read(path, repository)) for path in find_workflows(repository)]
+    return _only_listener(candidates, event_name, repository)
 
 
-def choose_workflow(wanted: str | None) -> Path:
-    """Find a workflow by path, by file name with or without its ending, or take the only one there is.
-
-    Raises:
-        UsageError: there is none such, or several and none was named.
-    """
-    if wanted is not None and Path(wanted).is_file():
-        return Path(wanted)
-    found = find_workflows(require_repository())
-    if wanted is None and len(found) == 1:
-        return found[0]
-    named = [path for path in found if wanted in {path.name, path.stem}]
-    if len(named) == 1:
-        return named[0]
-    raise _unclear(wanted, [path.name for path in found])
+def _named(wanted: Path, directory: Path) -> ChosenWorkflow:
+    path = directory / wanted
+    repository = find_repository(path.parent if path.exists() else directory)
+    if not path.exists() and repository is not None and len(wanted.parts) == 1:
+        names = (wanted.name, f"{wanted.name}.yml", f"{wanted.name}.yaml")  # `run ci` is short for the whole path
+        path = next((found for name in names if (found := repository / WORKFLOWS / name).exists()), path)
+    if not path.exists():
+        raise UsageError(f"there is no file {wanted}", hint=_known(repository))
+    return _read(path, repository or path.parent)
 
 
-def _unclear(wanted: str | None, names: Sequence[str]) -> UsageError:
-    listed = f"there are: {', '.join(names)}"
-    if wanted is None:
-        return UsageError("which workflow?", hint=listed)
-    return UsageError(f"there is no workflow '{wanted}'", hint=did_you_mean(wanted, names) or listed)
+def _known(repository: Path | None) -> str | None:
+    if repository is None:
+        return None
+    return "workflows here: " + ", ".join(path.name for path in find_workflows(repository))
 
 
-def shown_name(path: Path) -> str:
-    """Name a file as it is shown: from the repository's root, for a workflow in its place."""
-    parts = path.resolve().parts
-    return "/".join(parts[-3:]) if parts[-3:-1] == (".github", "workflows") else path.as_posix()
-
-
-def load_workflow(path: Path) -> Workflow:
-    """Read a workflow file.
-
-    Raises:
-        WorkflowError: it has errors; all of them.
-        UsageError: it cannot be read.
-    """
-    source = read_source(path, shown_name(path))
+def _read(path: Path, repository: Path) -> ChosenWorkflow:
+    path = path.resolve()
+    root = repository.resolve()
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    source = read_source(path, name)
     if source.fault is not None:
         raise WorkflowError([source.fault])
-    result = read_workflow(source.text, source.name)
-    if result.workflow is None:
-        raise WorkflowError([each for each in result.diagnostics if each.severity is Severity.ERROR])
-    return result.workflow
+    return ChosenWorkflow(root, name, source.text)
+
+
+def _candidate(file: ChosenWorkflow) -> _Candidate:
+    return _Candidate(file, read_workflow(file.text, file.name).workflow)
+
+
+def _only_listener(candidates: Sequence[_Candidate], event_name: str, repository: Path) -> ChosenWorkflow:
+    if len(candidates) == 1 and candidates[0].workflow is None:
+        return candidates[0].file  # its faults are the message
+    listeners = [each for each in candidates if each.workflow is not None and each.workflow.trigger(event_name)]
+    if len(listeners) == 1:
+        return listeners[0].file
+    if not listeners:
+        shown, problem = candidates, f"no workflow in {repository / WORKFLOWS} listens to {event_name!r}"
+    else:
+        shown, problem = listeners, f"{count(len(listeners), 'workflow')} listen to {event_name!r}: name one"
+    lines = [f"  {each.file.name}  ({each.events()})" for each in shown]
+    raise UsageError("\n".join([problem, *lines]), hint="terraphim-runner run [WORKFLOW] --event NAME")

@@ -38,6 +38,15 @@ class Network(Enum):
     NONE = "none"
 
 
+class LogLevel(Enum):
+    """How much of its own doings the engine tells."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 def _absolute(path: Path) -> Path:
     path = path.expanduser()
     if not path.is_absolute():
@@ -81,6 +90,7 @@ class Settings(BaseModel):
     release_timeout_s: PositiveFloat = 30.0
     heartbeat_interval_s: PositiveFloat = 5.0
     heartbeat_timeout_s: PositiveFloat = 30.0
+    log_level: LogLevel = LogLevel.WARNING
     vm_types: dict[str, VmTypeSettings]
     labels: dict[str, str]
 
