@@ -11,6 +11,7 @@ from terraphim_runner.executor.github_context import (
     github_environment,
     runner_environment,
 )
+from terraphim_runner.expressions.limit import MAX_TEMPLATE_MEMORY
 from terraphim_runner.expressions.scope import Scope
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class JobFrame:
             "needs": {job: needed.as_context() for job, needed in self.needs.items()},
             "inputs": self.run.inputs,
         }
-        return Scope(contexts, status_functions(record.status, self.run.cancellation))
+        return run_scope(contexts, status_functions(record.status, self.run.cancellation))
 
     def step_environment(self, record: JobRecord, step_env: Mapping[str, str]) -> dict[str, str]:
         """Give a step's whole environment; later sources override earlier ones."""
@@ -97,6 +98,11 @@ class JobFrame:
         if record.path:
             environment["PATH"] = ":".join([*record.path, environment.get("PATH", "")])
         return environment
+
+
+def run_scope(contexts: Mapping[str, Any], functions: Mapping[str, Callable[..., Value]] | None = None) -> Scope:
+    """Give a scope with the memory that GitHub's runner allows an expression of a run."""
+    return Scope(contexts, functions, max_memory=MAX_TEMPLATE_MEMORY)
 
 
 def status_functions(status: Conclusion, cancellation: Cancellation) -> dict[str, Callable[..., Value]]:

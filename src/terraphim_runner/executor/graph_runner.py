@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import ExpressionError, WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobPlanned, JobResult, PlannedJob, PlannedStep
-from terraphim_runner.executor.frame import JobFrame, status_functions
+from terraphim_runner.executor.frame import JobFrame, run_scope, status_functions
 from terraphim_runner.executor.github_context import github_context, runner_context
 from terraphim_runner.executor.job_runner import JobRunner
 from terraphim_runner.executor.mapping import evaluate_mapping
 from terraphim_runner.executor.record import NeedsRecord
 from terraphim_runner.executor.workspace import place_for, set_up
-from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.workflow.evaluation import evaluate_flag, evaluate_number
 from terraphim_runner.workflow.job_graph import needed_ids
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.executor.frame import RunFrame
     from terraphim_runner.executor.github_context import JobPlace
+    from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.workflow.job import NormalJob
     from terraphim_runner.workflow.plan import Setting
     from terraphim_runner.workflow.run_plan import JobPlan, LegPlan
@@ -119,7 +119,7 @@ class GraphRunner:
         job = plan.job
         try:
             contexts = self._leg_contexts(plan, leg)
-            scope = Scope(contexts)
+            scope = run_scope(contexts)
             minutes = DEFAULT_TIMEOUT_MINUTES
             if job.timeout_minutes is not None:
                 minutes = evaluate_number(job.timeout_minutes, scope)
@@ -140,7 +140,7 @@ class GraphRunner:
         place = self._places[leg.key]
         workflow = self._frame.workflow
         early = {name: contexts[name] for name in ("github", "inputs", "vars", "secrets")}
-        env = evaluate_mapping(workflow.env, Scope(early))
+        env = evaluate_mapping(workflow.env, run_scope(early))
         return JobFrame(
             run=self._frame,
             job=job,
@@ -152,7 +152,7 @@ class GraphRunner:
             matrix=contexts["matrix"],
             strategy=contexts["strategy"],
             needs=self._needs(job),
-            env={**env, **evaluate_mapping(job.env, Scope(contexts))},
+            env={**env, **evaluate_mapping(job.env, run_scope(contexts))},
         )
 
     def _skip_reason(self, job: NormalJob) -> str | None:
@@ -172,7 +172,7 @@ class GraphRunner:
     def _scope(self, job: NormalJob) -> Scope:
         """Give what a job's `if` sees."""
         contexts = {**self._setting.contexts, "needs": self._needs_context(job)}
-        return Scope(contexts, status_functions(self._status(job), self._frame.cancellation))
+        return run_scope(contexts, status_functions(self._status(job), self._frame.cancellation))
 
     def _leg_contexts(self, plan: JobPlan, leg: LegPlan) -> dict[str, Any]:
         return {
