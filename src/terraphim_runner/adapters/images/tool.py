@@ -49,13 +49,13 @@ class ToolFailed(InfraError):
         return any(fault in line for fault in _NETWORK_FAULTS for line in self.tail)
 
 
-def require(*tools: str) -> None:
-    """Check that the tools are on this machine.
+def require(*tools: str, search_path: str | None = None) -> None:
+    """Check that the tools are on this machine, or in the directories of `search_path`.
 
     Raises:
         HostError: some are not; the hint is the command that installs all that are missing.
     """
-    missing = [tool for tool in tools if shutil.which(tool, path=search_path()) is None]
+    missing = [tool for tool in tools if shutil.which(tool, path=search_path or _search_path()) is None]
     if missing:
         packages = sorted({_PACKAGE_OF[tool] for tool in missing})
         raise HostError(
@@ -185,9 +185,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, "PATH": search_path(), "LC_ALL": "C.UTF-8", **extra}
+    return {**os.environ, "PATH": _search_path(), "LC_ALL": "C.UTF-8", **extra}
 
 
-def search_path() -> str:
+def _search_path() -> str:
     # mke2fs and chroot are not on an ordinary user's PATH
     return f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
