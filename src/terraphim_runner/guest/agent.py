@@ -122,10 +122,15 @@ class Agent:
             handler(message)
 
     def _take_hang_up(self) -> None:
-        self._end_activities()
-        self._connection.reset()
-        self._port.drop()
-        self._loop.is_running = self._is_machine
+        """Learn that a host went away; on a virtio-serial port perhaps later than the next one's first message.
+
+        So a machine ends nothing here. The next Hello does, whenever it was sent.
+        """
+        if self._is_machine:
+            self._connection.drop_fragment()
+        else:
+            self._end_activities()
+            self._loop.is_running = False
 
     def _take_error(self, error: Exception) -> None:
         """Tell host and console of what should not happen, and await a new Hello; the agent itself goes on."""
@@ -142,6 +147,7 @@ class Agent:
 
     def _greet(self, message: Hello) -> None:
         self._end_activities()
+        self._port.drop()
         self._greetings += 1
         version = choose_version(message.oldest, message.newest)
         self._send(

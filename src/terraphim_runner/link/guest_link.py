@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _RECEIVE_SIZE = 256 * 1024
 _NOISE_LIMIT = 1024 * 1024
 _OUTBOX_LIMIT = 1024 * 1024
+_HELLO_INTERVAL_S = 0.5  # a greeting is lost if it meets the end of what an earlier host was sending
 _REBUILD = "rebuild the image: terraphim-runner image build"
 
 
@@ -245,8 +246,10 @@ class GuestLink:
         timeout_s = self.settings.handshake_timeout_s
         try:
             with anyio.fail_after(timeout_s):
-                self.send(Hello(0, OLDEST_VERSION, NEWEST_VERSION, self._nonce))
-                await self._wait_until(lambda: self._agent is not None)
+                while self._agent is None:
+                    self.send(Hello(0, OLDEST_VERSION, NEWEST_VERSION, self._nonce))
+                    with anyio.move_on_after(_HELLO_INTERVAL_S):
+                        await self._wait_until(lambda: self._agent is not None)
         except TimeoutError as exc:
             raise BootTimeout(f"the agent did not answer in {timeout_s:g} s") from exc
 
@@ -313,10 +316,8 @@ class GuestLink:
                 pass  # late: the channel has ended
 
     def _greet(self, ready: Ready) -> None:
-        if ready.nonce != self._nonce:
-            return  # an answer to somebody before us
-        if self._agent is not None:
-            raise WireError("the guest answered one Hello twice")
+        if ready.nonce != self._nonce or self._agent is not None:
+            return  # an answer to somebody before us, or to another of our greetings
         check_version(ready.version, ready.oldest, ready.newest)
         self._agent = Agent(ready.agent, ready.version, ready.pid, ready.boot_id, ready.python)
         self._changes.notify()

@@ -61,6 +61,11 @@ class Connection:
         self._decoder = FrameDecoder(self._noise_limit)
         self._expected = None
 
+    def drop_fragment(self) -> None:
+        """Start over if the other end stopped in the middle of a frame, which would swallow what comes next."""
+        if self._decoder.buffered:
+            self.reset()
+
     def _is_expected(self, frame: Frame) -> bool:
         if frame.kind == self._opener:
             self._expected = frame.sequence
