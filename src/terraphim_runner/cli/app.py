@@ -30,6 +30,9 @@ COMMANDS = {
     "list": CommandEntry("terraphim_runner.cli.list", "list_workflows"),
     "graph": CommandEntry("terraphim_runner.cli.graph", "graph"),
     "expr": CommandEntry("terraphim_runner.cli.expr", "expr"),
+    "image": CommandEntry("terraphim_runner.cli.image", "app"),
+    "doctor": CommandEntry("terraphim_runner.cli.doctor", "doctor"),
+    "verify": CommandEntry("terraphim_runner.cli.verify", "verify"),
 }
 
 

@@ -33,14 +33,14 @@ def count(number: int, noun: str) -> str:
 def step_facts(step: StepFinished | StepResult) -> str:
     """Say what else is to be known of a step that ended: its exit code where it failed, the reason, the time."""
     facts = []
-    reason = one_line(step.reason or "").removesuffix(".")
+    reason = one_line(step.reason or "").removeprefix("Process completed with ").removesuffix(".")
     code = f"exit code {step.exit_code}"
     if step.outcome is not Conclusion.SUCCESS and step.exit_code is not None and code not in reason:
         facts.append(code)
     if reason:
         facts.append(reason)
     if step.outcome is not step.conclusion:
-        facts.append(f"{step.outcome.value} tolerated by continue-on-error")
+        facts.append(f"{step.outcome.value} tolerated")
     if step.outcome is not Conclusion.SKIPPED:
         facts.append(duration_text(step.duration_s))
     return ", ".join(facts)

@@ -80,7 +80,7 @@ def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[e
         "    \u2713 Check out                                        0.4s",
         "    \u2717 Run tests  exit code 1                         1m 05s",
         "    \u2013 Upload  success() is false",
-        "    \u2717 Report  exit code 3, failure tolerated by cont\u2026  0.1s",
+        "    \u2717 Report  exit code 3, failure tolerated           0.1s",
         "  \u2013 Package  a job that it needs did not succeed",
         "",
         "  VM      vm-1.g3 of type default, restored by qemu in",
