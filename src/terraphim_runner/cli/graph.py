@@ -25,7 +25,7 @@ class GraphFormat(Enum):
     DOT = "dot"
 
 
-Choice = Annotated[str | None, typer.Argument(metavar="[WORKFLOW]", help="A workflow's file, by path or name.")]
+Choice = Annotated[str | None, typer.Argument(metavar="WORKFLOW", help="A workflow's file, by path or name.")]
 Output = Annotated[GraphFormat, typer.Option("--output", "-o", help="How the graph is printed.")]
 
 

@@ -38,7 +38,7 @@ class ListFormat(Enum):
 
 
 Files = Annotated[
-    list[Path] | None, typer.Argument(metavar="[FILES]...", help="Workflow files. Default: the repository's.")
+    list[Path] | None, typer.Argument(metavar="FILES", help="Workflow files. Default: the repository's.")
 ]
 EventName = Annotated[str | None, typer.Option("--event", "-e", help="Say which workflows this event would run.")]
 EventFile = Annotated[Path | None, typer.Option("--event-file", help="The event's payload, as JSON.")]

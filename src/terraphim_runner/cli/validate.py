@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[FILES]...",
+        metavar="FILES",
         help="Workflow and action files, directories, - for standard input. Default: the repository's workflows.",
     ),
 ]
