@@ -34,6 +34,7 @@ class StepIds:
     def __init__(self) -> None:
         """Start without ids."""
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}  # how far each made id has been counted
 
     def take(self, name: str) -> str | None:
         """Take an author's id; say what is wrong with it."""
@@ -47,11 +48,13 @@ class StepIds:
     def make(self, what: str) -> str:
         """Make an id of what a step does: `__run`, `__actions_checkout`, and `__run_2` for the second."""
         stem = _RESERVED + _ILLEGAL.sub("_", what)
-        candidate, count = stem[:_MAX_LENGTH], 1
-        while fold_case(candidate) in self._taken:
+        count = self._counts.get(stem, 0)
+        candidate = ""
+        while not candidate or fold_case(candidate) in self._taken:
             count += 1
-            suffix = f"_{count}"
+            suffix = f"_{count}" if count > 1 else ""
             candidate = stem[: _MAX_LENGTH - len(suffix)] + suffix
+        self._counts[stem] = count
         self._taken.add(fold_case(candidate))
         return candidate
 
