@@ -169,8 +169,8 @@ class _Composer:
         return kind(self._source, _mark(event.start_mark), _mark(event.end_mark))
 
     def _scalar(self, event: ScalarEvent) -> ScalarNode:
-        start, end, style = _mark(event.start_mark), _mark(event.end_mark), Style(event.style)
-        text = event.value.translate(_RESTORED_BREAKS)
+        start, end, style = _mark(event.start_mark), _mark(event.end_mark), _STYLES[event.style or ""]
+        text = event.value if event.value.isascii() else event.value.translate(_RESTORED_BREAKS)
         node = ScalarNode(self._source, start, end, text, style, text)
         try:
             node.value = resolve(text, style, event.tag)
@@ -243,6 +243,8 @@ def _mark(mark: Mark | None) -> Mark:
         raise AssertionError("libyaml marks every node")
     return mark
 
+
+_STYLES = {style.value: style for style in Style}
 
 # libyaml knows YAML 1.1, where these end a line; in YAML 1.2, GitHub's, they are characters like any other.
 _FOREIGN_BREAKS = {0x85: "\ue085", 0x2028: "\ue028", 0x2029: "\ue029"}
