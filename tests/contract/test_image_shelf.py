@@ -61,6 +61,8 @@ def test_a_second_builder_waits_for_the_first(tmp_path: Path) -> None:
             assert said(second) == "waits"
             first.communicate("")
             assert said(second) == "builds"
+            with builder(tmp_path) as third:
+                assert said(third) == "waits"
 
 
 def test_a_killed_builder_holds_up_nobody(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_a_killed_builder_holds_up_nobody(tmp_path: Path) -> None:
 
 
 def test_the_tools_of_a_killed_builder_hold_up_the_next_until_they_are_gone(tmp_path: Path) -> None:
-    with builder(tmp_path, "tail", "-f", "/dev/null") as dead:
+    with builder(tmp_path, "sleep", "infinity") as dead:
         assert said(dead) == "builds"
         tool = int(said(dead))
         dead.send_signal(signal.SIGKILL)

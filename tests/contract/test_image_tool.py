@@ -65,11 +65,20 @@ def test_an_interrupted_tool_ends_with_all_it_started(toolbox: Toolbox) -> None:
     away = "setsid " if os.geteuid() == 0 else ""
     ours, theirs = os.pipe()
     with pytest.raises(KeyboardInterrupt):
-        toolbox.run(["sh", "-c", f"{away}tail -f /dev/null & echo; wait"], on_line=interrupt, pass_fds=[theirs])
+        toolbox.run(["sh", "-c", f"{away}sleep infinity & echo; wait"], on_line=interrupt, pass_fds=[theirs])
     os.close(theirs)
 
     assert os.read(ours, 1) == b""  # nobody holds the other end any more
     os.close(ours)
+
+
+def test_tools_hold_the_builds_lock(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("wb") as lock:
+        toolbox = Toolbox(tmp_path / "build.log", held=(lock.fileno(),))
+        seen = ["readlink", f"/proc/self/fd/{lock.fileno()}"]
+        toolbox.run(seen)
+
+        assert toolbox.log.read_text().strip() == lock.name == toolbox.filter_inside(seen, b"").decode().strip()
 
 
 def test_a_filter_gives_what_the_tool_writes(toolbox: Toolbox) -> None:

@@ -176,7 +176,9 @@ def _can_have_own_namespace() -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    # A namespace of our own falls as a whole. Without one, mmdebstrap must be given time to end its children.
+    signals = (signal.SIGKILL,) if _can_have_own_namespace() else (signal.SIGTERM, signal.SIGKILL)
+    for number in signals:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
