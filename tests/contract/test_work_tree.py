@@ -423,6 +423,23 @@ def test_a_missing_git_is_said(
     assert "apt-get install git" in raised.value.hint
 
 
+def test_nothing_is_read_from_the_users_terminal(repository: Path, tmp_path: Path) -> None:
+    """A git that waits for input there would wait for ever."""
+    program = (
+        "import sys, anyio; from pathlib import Path\n"
+        "from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree\n"
+        "async def ship():\n"
+        "    async with GitWorkTree(Path(sys.argv[1]), Path(sys.argv[2]), print).snapshot(): pass\n"
+        "anyio.run(ship)"
+    )
+    argv = [sys.executable, "-c", program, str(repository), str(tmp_path / "scratch")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:  # never written to, never closed
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+
+
 def test_nothing_is_left_behind(repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]) -> None:
     """The temporary `.git` goes with the context."""
     ship(repository)

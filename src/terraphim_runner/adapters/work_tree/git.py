@@ -69,7 +69,7 @@ class Git:
             done = await anyio.run_process(
                 ["git", *self._options, *arguments],
                 input=stdin,
-                stdin=DEVNULL if stdin is None else None,
+                stdin=DEVNULL,  # never the user's terminal; anyio takes an empty `input` for none
                 stdout=PIPE,
                 stderr=PIPE,
                 check=False,
