@@ -68,8 +68,8 @@ class Git:
         try:
             done = await anyio.run_process(
                 ["git", *self._options, *arguments],
-                input=stdin,
-                stdin=DEVNULL,  # never the user's terminal; anyio takes an empty `input` for none
+                input=stdin or None,
+                stdin=None if stdin else DEVNULL,  # anyio takes an empty `input` for the user's terminal
                 stdout=PIPE,
                 stderr=PIPE,
                 check=False,
