@@ -23,14 +23,14 @@ _MAX_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """One character of a name: which ones fit, how many elements it may skip, and whether it may repeat.
+    """One character of a name: which ones fit, how far one may go on without any, and whether it may repeat.
 
     `only` None means every character but those in `never`.
     """
 
     only: frozenset[str] | None = None
     never: frozenset[str] = frozenset()
-    skip: int = 0
+    skips: tuple[int, ...] = ()
     repeats: bool = False
 
     def fits(self, character: str) -> bool:
@@ -38,9 +38,11 @@ class _Element:
 
 
 _SLASH = frozenset("/")
-_ANY_BUT_SLASH = _Element(never=_SLASH, skip=1, repeats=True)
-_ANYTHING = _Element(skip=1, repeats=True)
-_DIRECTORIES = (_Element(skip=2, repeats=True), _Element(only=_SLASH))  # `**/`: none, or any ending in a slash
+_ANY_BUT_SLASH = _Element(never=_SLASH, skips=(1,), repeats=True)
+_ANYTHING = _Element(skips=(1,), repeats=True)
+# `**/`: nothing at all, or anything that ends in a slash. The choice is made once, where the directories begin:
+# `**/a` is not to match `xa`.
+_DIRECTORIES = (_Element(only=frozenset(), skips=(1, 3)), _ANYTHING, _Element(only=_SLASH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,9 @@ class Pattern:
 
     def _closed(self, states: int) -> int:
         for index, element in enumerate(self._elements):
-            if element.skip and states >> index & 1:
-                states |= 1 << index + element.skip
+            if element.skips and states >> index & 1:
+                for skip in element.skips:
+                    states |= 1 << index + skip
         return states
 
 
@@ -165,7 +168,7 @@ class _Compiler:
 
 
 def _modified(element: _Element, modifier: str) -> _Element:
-    return _Element(only=element.only, skip=int(modifier == _OPTIONAL), repeats=modifier == _REPEATED)
+    return _Element(only=element.only, skips=(1,) if modifier == _OPTIONAL else (), repeats=modifier == _REPEATED)
 
 
 def _characters(inside: str) -> frozenset[str]:
