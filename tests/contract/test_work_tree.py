@@ -156,6 +156,22 @@ def test_a_change_that_keeps_size_and_time_is_seen(repository: Path, ship: Calla
     assert ship(repository).git("status", "--porcelain") == " M changed\n"
 
 
+def test_a_change_in_the_second_of_the_commit_is_seen(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+    """Git reads files that are as new as its index; a copy of the index must not look newer than it is."""
+    moment = (1_700_000_000, 1_700_000_000)
+    os.utime(repository / "changed", moment)
+    _git(repository, "update-index", "--refresh")
+    os.utime(repository / ".git/index", moment)
+    _git(repository, "config", "core.checkStat", "minimal")
+    _git(repository, "config", "core.trustctime", "false")
+    _write(repository, changed="BEFORE\n")
+    os.utime(repository / "changed", moment)
+
+    copy = ship(repository)
+
+    assert copy.git("status", "--porcelain") == _git(repository, "status", "--porcelain") == " M changed\n"
+
+
 def test_unchanged_files_need_not_be_read_in_the_guest(repository: Path, ship: Callable[[Path], _Copy]) -> None:
     """The index knows their times: content that is swapped behind its back is not noticed."""
     os.utime(

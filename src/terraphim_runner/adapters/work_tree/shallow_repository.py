@@ -94,7 +94,7 @@ async def _make_index(git: Git, git_dir: Path, source: Source) -> None:
 
 def _copy_if_there(index: Path, copy: Path) -> None:
     if index.exists():
-        shutil.copyfile(index, copy)
+        shutil.copy2(index, copy)  # with its time: files of that second are those that git does not trust it about
 
 
 def _unrefreshed(facts: bytes, path: bytes) -> bytes:
