@@ -17,7 +17,7 @@ from terraphim_runner.cli.dry_run import dry_run_data, render_dry_run
 from terraphim_runner.cli.engine_log import configure_log
 from terraphim_runner.cli.error_handler import INTERRUPTED
 from terraphim_runner.cli.output import OutputFormat, open_messages, open_output
-from terraphim_runner.cli.workflow_choice import choose_workflow
+from terraphim_runner.cli.workflow_choice import choose_workflow, current_directory
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import InfraError, UsageError
 from terraphim_runner.domain.event import Notice
@@ -105,7 +105,7 @@ def run(
     failed, 75 no session to be had, 130 interrupted.
     """
     settings = load_settings({"provider": provider}, os.environ, HostCapacity.measure())
-    chosen = choose_workflow(workflow, event, Path.cwd())
+    chosen = choose_workflow(workflow, event, current_directory())
     local_run = LocalRun(
         directory=chosen.repository,
         file=chosen.name,
