@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terraphim_runner.cli.source_file import WORKFLOWS
-from terraphim_runner.workflow.call import WorkflowLoader, check_calls
+from terraphim_runner.wiring.called_workflow import local_loader
+from terraphim_runner.workflow.call import check_calls
 from terraphim_runner.workflow.read_action import read_action
 from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from terraphim_runner.cli.source_file import SourceFile
     from terraphim_runner.domain.diagnostic import Diagnostic
     from terraphim_runner.workflow.document import Workflow
@@ -35,7 +34,7 @@ def _call_faults(workflow: Workflow) -> tuple[Diagnostic, ...]:
     repository = repository_of(workflow.file)
     if repository is None:
         return ()
-    return tuple(check_calls(workflow, WorkflowLoader(resolver(repository))))
+    return tuple(check_calls(workflow, local_loader(repository)))
 
 
 def repository_of(name: str) -> Path | None:
@@ -43,15 +42,3 @@ def repository_of(name: str) -> Path | None:
     directory = Path(name).parent
     is_workflow = directory.parts[-2:] == WORKFLOWS.parts
     return directory.parents[1] if is_workflow else None
-
-
-def resolver(repository: Path) -> Callable[[str], str | None]:
-    """Make what finds called workflows: those of this repository, by path."""
-
-    def resolve(reference: str) -> str | None:
-        path = repository / reference
-        if "@" in reference or not path.is_file() or repository.resolve() not in path.resolve().parents:
-            return None
-        return path.read_text(encoding="utf-8", errors="replace")
-
-    return resolve

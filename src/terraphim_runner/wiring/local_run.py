@@ -16,6 +16,7 @@ from terraphim_runner.domain.ident import RunId
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.executor.support import unsupported
 from terraphim_runner.ports.vm import VmType
+from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
 from terraphim_runner.workflow.event_context import event_context
 from terraphim_runner.workflow.machine import LabelTable
@@ -70,7 +71,9 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
         "workflow_ref": f"{event.repository}/{workflow.file}@{event.ref}",
         "workflow_sha": event.sha,
     }
-    setting = Setting(labels=_labels(run, settings), contexts={"github": github})
+    setting = Setting(
+        labels=_labels(run, settings), loader=local_loader(run.directory), contexts={"github": github}
+    )
     plan = plan_run(workflow, event, setting, job_id=run.job)
     for notice in plan.notices:
         sink.emit(Notice(datetime.now(UTC), "warning", str(notice)))
