@@ -111,15 +111,16 @@ class Agent:
 
     def _take_bytes(self, data: bytes) -> None:
         try:
-            messages = self._connection.receive(data)
-        except WireError as exc:
+            for message in self._connection.receive(data):
+                self._take_message(message)
+        except Exception as exc:  # here, for the port must be read on: it reports what is there only once
             self._take_error(exc)
-            return
-        for message in messages:
-            handler = self._handlers.get(type(message))
-            if handler is None:
-                raise WireError(f"{type(message).__name__} is not for a guest")
-            handler(message)
+
+    def _take_message(self, message: Message) -> None:
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise WireError(f"{type(message).__name__} is not for a guest")
+        handler(message)
 
     def _take_hang_up(self) -> None:
         """Learn that a host went away; on a virtio-serial port perhaps later than the next one's first message.

@@ -246,12 +246,15 @@ class GuestLink:
         timeout_s = self.settings.handshake_timeout_s
         try:
             with anyio.fail_after(timeout_s):
-                while self._agent is None:
-                    self.send(Hello(0, OLDEST_VERSION, NEWEST_VERSION, self._nonce))
-                    with anyio.move_on_after(_HELLO_INTERVAL_S):
-                        await self._wait_until(lambda: self._agent is not None)
+                await self._greet_until_answered()
         except TimeoutError as exc:
             raise BootTimeout(f"the agent did not answer in {timeout_s:g} s") from exc
+
+    async def _greet_until_answered(self) -> None:
+        while self._agent is None:
+            self.send(Hello(0, OLDEST_VERSION, NEWEST_VERSION, self._nonce))
+            with anyio.move_on_after(_HELLO_INTERVAL_S):
+                await self._wait_until(lambda: self._agent is not None)
 
     async def serve(self) -> None:
         """Read, write and listen to the heart, until the guest is lost or the task is cancelled."""
