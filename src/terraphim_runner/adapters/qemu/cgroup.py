@@ -48,17 +48,17 @@ class Cgroup:
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
         """Use `Cgroups.create`."""
-        self._paths = paths
+        self.paths = paths
 
     def add(self, pid: int) -> None:
         """Move a process in."""
-        for path in self._paths:
+        for path in self.paths:
             with suppress(OSError):
                 (path / "cgroup.procs").write_text(str(pid))
 
     def remove(self) -> None:
         """Remove the group, when its process is gone; what the kernel still holds is left for the next owner."""
-        for path in self._paths:
+        for path in self.paths:
             with suppress(OSError):
                 path.rmdir()
 

@@ -15,6 +15,9 @@ _FILE_BYTES = 1024 * 1024
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
+_FATAL = re.compile(r"Kernel panic|BUG:|Oops|Out of memory")
+
+
 class Console:
     """A pipe's reading end: the last lines in memory, the first megabyte in a file for whoever looks."""
 
@@ -36,9 +39,10 @@ class Console:
         return bool(data)
 
     def last_lines(self, count: int = 12) -> list[str]:
-        """Give the last lines, control sequences taken out."""
+        """Give the last lines, control sequences taken out, and before them what a kernel dies of."""
         text = _CONTROL.sub("", self._tail.decode(errors="replace"))
-        return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        return [line for line in lines[:-count] if _FATAL.search(line)] + lines[-count:]
 
     def close(self) -> None:
         """Close both descriptors; may be called again."""

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from terraphim_runner.link.guest_link import GuestLink
     from terraphim_runner.ports.clock import Clock
 
-VERSION = 2  # part of a template's key: raise when what is done to a template changes
+VERSION = 3  # part of a template's key: raise when what is done to a template changes
 WORK_ROOT = "/home/runner/work"
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
+# What a login as the user of workflows would add to /etc/environment.
+_RUNNER = {"HOME": "/home/runner", "USER": "runner", "LOGNAME": "runner", "SHELL": "/bin/bash"}
 _ENVIRONMENT_FILE = "/etc/environment"
 _ENTROPY_BYTES = 64
 
@@ -59,15 +61,15 @@ async def warm_up(link: GuestLink) -> None:
 
 
 async def read_environment(link: GuestLink) -> dict[str, str]:
-    """Read the image's /etc/environment; none is fine."""
+    """Give the user `runner`'s environment: HOME and the like, and the image's /etc/environment if it has one."""
     content = b""
     try:
         async with get_file(link, _ENVIRONMENT_FILE) as chunks:
             async for chunk in chunks:
                 content += chunk
     except FileTransferFailed:
-        return {}
-    return parse_environment(content.decode(errors="surrogateescape"))
+        return _RUNNER
+    return _RUNNER | parse_environment(content.decode(errors="surrogateescape"))
 
 
 def parse_environment(text: str) -> dict[str, str]:

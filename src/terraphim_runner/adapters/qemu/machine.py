@@ -99,8 +99,9 @@ def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels) -> tuple[Vm
         memory_mib=shape.memory_mib,
         largest_file=parts.disk_size + parts.disk_size // 8 + (64 << 20),
     )
-    cgroup = host.cgroups.create(f"vm-{slot.user_number}", Budget(shape.memory_mib, shape.cpus))
+    cgroup = host.cgroups.create(slot.name, Budget(shape.memory_mib, shape.cpus))
     try:
+        slot.record_cgroup(cgroup)
         vmm = Vmm.spawn(
             [str(host.choice.program.path), *arguments(machine)],
             fds=[*parts.fds, channels.qmp, channels.agent],

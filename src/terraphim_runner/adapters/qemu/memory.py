@@ -34,6 +34,11 @@ def seal(fd: int) -> None:
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
 
 
+def is_sealed(fd: int) -> bool:
+    """Tell whether nobody can change a memory file any more."""
+    return fcntl.fcntl(fd, fcntl.F_GET_SEALS) & _SEALS == _SEALS
+
+
 def data_extents(fd: int) -> Iterator[tuple[int, int]]:
     """Give start and end of every part of a file that is not a hole."""
     end = 0

@@ -17,6 +17,7 @@ from terraphim_runner.ports.vm import Allocation, AllocationSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -47,7 +48,7 @@ class QemuProvider:
         self._clock = clock
         root = config.state_dir / "slots"
         self._slots = Slots(root / "qemu")
-        self._templates = TemplateShelf(
+        self.templates = TemplateShelf(
             config.data_dir / "templates", Slots(root / "qemu-template", first_user=MAX_SLOTS), clock
         )
         self._held: dict[VmId, Tenancy] = {}
@@ -77,7 +78,7 @@ class QemuProvider:
         tasks.cancel_scope.cancel()  # each VM's own task then leaves nothing of it
         await tasks.__aexit__(None, None, None)
         self._held.clear()
-        self._templates.close()
+        self.templates.close()
         self.host.cgroups.remove_parents()
 
     async def allocate(self, request: AllocationRequest) -> Allocation:
@@ -103,8 +104,12 @@ class QemuProvider:
         """List what is held."""
         return list(self._held)
 
+    def slot_dir(self, vm_id: VmId) -> Path:
+        """Tell where the files of a VM's slot are: its lock, generation, VMM's pid, console log."""
+        return self._slots.directory(vm_id.slot)
+
     async def _clone(self, blueprint: Blueprint) -> LinkVm:
-        template = await self._templates.obtain(blueprint)
+        template = await self.templates.obtain(blueprint)
         slot = await self._slots.acquire()
         try:
             return await self._start(blueprint, slot, template)
@@ -113,7 +118,7 @@ class QemuProvider:
         try:
             return await self._start(blueprint, slot, template)
         except RestoreFailed:
-            await self._templates.discard(blueprint)
+            await self.templates.discard(blueprint)
             raise
 
     async def _start(self, blueprint: Blueprint, slot: Slot, template: Template | None) -> LinkVm:

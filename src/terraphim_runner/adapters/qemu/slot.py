@@ -3,20 +3,24 @@
 <root>/<n>/lock         flock'ed for as long as a runner holds the slot; the kernel frees it on kill -9
 <root>/<n>/generation   the last generation handed out
 <root>/<n>/vmm          pid and start time of the slot's VMM
+<root>/<n>/cgroup       the directories of its control group
 <root>/<n>/...          anything else is the VM's, and wiped with it
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
+from terraphim_runner.adapters.qemu.cgroup import Cgroup
 from terraphim_runner.adapters.qemu.config import MAX_SLOTS
 from terraphim_runner.adapters.qemu.vmm import ProcessMark
 from terraphim_runner.domain.errors import HostError, InfraError
@@ -24,7 +28,6 @@ from terraphim_runner.domain.ident import VmId
 
 if TYPE_CHECKING:
     from collections.abc import Container
-    from pathlib import Path
 
 _KEPT = {"lock", "generation"}
 _KILL_TIMEOUT_S = 10.0
@@ -42,6 +45,12 @@ class Slot:
         self._lock_fd = lock_fd
 
     @property
+    def name(self) -> str:
+        """A name no other slot of this host has, whatever directory it is in."""
+        place = hashlib.sha256(bytes(self.path.parent)).hexdigest()[:8]
+        return f"vm-{place}-{self.number}"
+
+    @property
     def vm_id(self) -> VmId:
         """The id of the slot's present occupant."""
         return VmId(self.number, self.generation)
@@ -52,6 +61,10 @@ class Slot:
         fresh = self.path / "generation.new"
         fresh.write_text(f"{self.generation}\n")
         fresh.replace(self.path / "generation")
+
+    def record_cgroup(self, cgroup: Cgroup) -> None:
+        """Note the VMM's control group, for whoever may have to clean up."""
+        (self.path / "cgroup").write_text("".join(f"{path}\n" for path in cgroup.paths))
 
     def record_vmm(self, mark: ProcessMark | None) -> None:
         """Note which process is the slot's VMM, for whoever may have to clean up."""
@@ -65,6 +78,7 @@ class Slot:
             InfraError: the process did not go away.
         """
         await _end_recorded(self.path / "vmm")
+        _read_cgroup(self.path / "cgroup").remove()
         for entry in self.path.iterdir():
             if entry.name not in _KEPT:
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -84,6 +98,10 @@ class Slots:
         self._root = root
         self._first_user = first_user
 
+    def directory(self, number: int) -> Path:
+        """Tell where a slot's files are."""
+        return self._root / str(number)
+
     async def acquire(self, *, avoid: Container[int] = ()) -> Slot:
         """Take the lowest free slot, cleaned, at its next generation.
 
@@ -102,7 +120,7 @@ class Slots:
         Raises:
             InfraError: a live process holds that very VM.
         """
-        if not (self._root / str(vm_id.slot) / "lock").exists():
+        if not (self.directory(vm_id.slot) / "lock").exists():
             return
         slot = self._try_lock(vm_id.slot)
         if slot is not None:
@@ -111,7 +129,7 @@ class Slots:
                     await slot.wipe()
             finally:
                 slot.free()
-        elif _read_generation(self._root / str(vm_id.slot)) == vm_id.generation:
+        elif _read_generation(self.directory(vm_id.slot)) == vm_id.generation:
             raise InfraError(f"{vm_id} is held by another process that is alive")
 
     async def _prepared(self, slot: Slot) -> Slot:
@@ -124,7 +142,7 @@ class Slots:
         return slot
 
     def _try_lock(self, number: int) -> Slot | None:
-        path = self._root / str(number)
+        path = self.directory(number)
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -143,6 +161,13 @@ def _read_generation(path: Path) -> int:
         return int((path / "generation").read_text())
     except (FileNotFoundError, ValueError):
         return 0
+
+
+def _read_cgroup(record: Path) -> Cgroup:
+    try:
+        return Cgroup(tuple(Path(line) for line in record.read_text().splitlines()))
+    except FileNotFoundError:
+        return Cgroup(())
 
 
 def _read_mark(record: Path) -> ProcessMark | None:

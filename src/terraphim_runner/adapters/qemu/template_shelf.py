@@ -40,6 +40,11 @@ class TemplateShelf:
         self._held = ExitStack()
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
+    @property
+    def loaded(self) -> list[Template]:
+        """The templates this process has in memory."""
+        return list(self._loaded.values())
+
     async def obtain(self, blueprint: Blueprint) -> Template:
         """Give the template of a VM type, made now if there is none or a broken one.
 

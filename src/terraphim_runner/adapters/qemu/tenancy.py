@@ -14,7 +14,7 @@ from terraphim_runner.adapters.qemu.machine import run_machine
 from terraphim_runner.adapters.qemu.mailbox import Mailbox
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
-from terraphim_runner.domain.errors import InfraError, RestoreFailed
+from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed
 from terraphim_runner.link.link_vm import LinkVm
 from terraphim_runner.link.single_error import single_error
 
@@ -143,6 +143,8 @@ async def _restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as exc:
         raise RestoreFailed(f"the clone did not come up in {timeout_s:g} s; {vmm.evidence}") from exc
+    except MachineLost as exc:  # has the evidence
+        raise RestoreFailed(f"the clone did not come up: {exc}") from exc
     except InfraError as exc:
         with anyio.move_on_after(_LAST_WORDS_S):  # the VMM may just be ending, and say why
             await vmm.exited.wait()

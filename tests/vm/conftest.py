@@ -1,0 +1,63 @@
+"""Real VMs. A failing test prints what the consoles said: it is in the errors themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.ports.vm import AllocationRequest, Command, VmType
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from terraphim_runner.adapters.qemu.config import QemuConfig
+    from terraphim_runner.ports.image import ImageStore
+    from terraphim_runner.ports.vm import Allocation, Vm
+
+SMALL = VmType("small", "debian-12", cpus=1, memory_mib=512, disk_mib=1024)
+
+
+@pytest.fixture
+def small() -> VmType:
+    """The VM type most tests use."""
+    return SMALL
+
+
+@pytest.fixture
+async def provider(qemu_config: QemuConfig, images: ImageStore) -> AsyncIterator[QemuProvider]:
+    """The provider, entered."""
+    async with QemuProvider(qemu_config, images, SystemClock()) as provider:
+        yield provider
+
+
+@pytest.fixture
+async def allocation(provider: QemuProvider) -> Allocation:
+    """A clone, and how it was obtained."""
+    return await provider.allocate(AllocationRequest(SMALL))
+
+
+@pytest.fixture
+def vm(allocation: Allocation) -> Vm:
+    """A clone."""
+    return allocation.vm
+
+
+@pytest.fixture
+def shell() -> Callable[..., Awaitable[str]]:
+    """Run a script in a VM and give its output; it must succeed."""
+
+    async def run(vm: Vm, script: str, user: str = "root") -> str:
+        output = b""
+        command = Command(("/bin/bash", "-c", script), env=vm.environment, user=user)
+        async with vm.exec(command) as execution:
+            async for _, data in execution:
+                output += data
+            status = await execution.wait()
+        text = output.decode(errors="backslashreplace")
+        assert status.is_success, f"{script}: {status}\n{text}"
+        return text
+
+    return run

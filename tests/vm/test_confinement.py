@@ -1,0 +1,114 @@
+"""The host is not the guest's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from terraphim_runner.adapters.qemu.config import FIRST_VMM_UID, NetworkMode, QemuConfig
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.ports.vm import AllocationRequest, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from terraphim_runner.ports.image import ImageStore
+    from terraphim_runner.ports.vm import Vm, VmType
+
+    Shell = Callable[..., Awaitable[str]]
+
+pytestmark = [pytest.mark.vm, pytest.mark.anyio]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give VMMs users of their own")
+
+
+@pytest.fixture
+def vmm(provider: QemuProvider, vm: Vm) -> Path:
+    """What the kernel tells of a running VMM."""
+    return Path("/proc") / (provider.slot_dir(vm.id) / "vmm").read_text().split()[0]
+
+
+def status_of(vmm: Path) -> dict[str, str]:
+    lines = (vmm / "status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@needs_root
+async def test_a_vmm_has_a_user_of_its_own_and_no_capability(vmm: Path, vm: Vm) -> None:
+    """All four ids, no groups, nothing to gain."""
+    status = status_of(vmm)
+    user = str(FIRST_VMM_UID + vm.id.slot)
+
+    assert status["Uid"].split() == [user] * 4
+    assert status["Gid"].split() == [user] * 4
+    assert status["Groups"] == ""
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+
+
+@needs_root
+async def test_two_vmms_are_two_users(provider: QemuProvider, small: VmType) -> None:
+    """They cannot reach each other."""
+    vms = [(await provider.allocate(AllocationRequest(small))).vm for _ in range(2)]
+    pids = [(provider.slot_dir(vm.id) / "vmm").read_text().split()[0] for vm in vms]
+
+    assert len({status_of(Path("/proc") / pid)["Uid"] for pid in pids}) == 2
+
+
+async def test_a_vmm_is_sandboxed(vmm: Path) -> None:
+    """Seccomp filters every thread; no privilege can be gained."""
+    threads = [status_of(thread) for thread in (vmm / "task").iterdir()]
+
+    assert {thread["Seccomp"] for thread in threads} == {"2"}
+    assert {thread["NoNewPrivs"] for thread in threads} == {"1"}
+
+
+async def test_a_vmm_has_limits(vmm: Path) -> None:
+    """Also where no control group can be had."""
+    limits = {line[:26].strip(): line[26:].split()[0] for line in (vmm / "limits").read_text().splitlines()}
+
+    assert limits["Max core file size"] == "0"
+    assert limits["Max open files"] == "256"
+    assert int(limits["Max file size"]) < 8 << 30
+    assert int(limits["Max address space"]) < 8 << 30
+
+
+async def test_a_vmm_is_in_a_control_group_where_there_are_any(provider: QemuProvider, vmm: Path) -> None:
+    """And `description` says so."""
+    groups = (vmm / "cgroup").read_text()
+    if not provider.host.cgroups.version:
+        pytest.skip(provider.host.cgroups.description)
+
+    assert "/terraphim-runner/vm-" in groups
+
+
+async def test_a_vmm_holds_no_file_of_the_hosts_but_its_own(vmm: Path, images: ImageStore) -> None:
+    """What it was handed, what QEMU itself needs, and nothing else."""
+    image = images.find("").root_disk.parent
+    opened = {str(fd.readlink()) for fd in (vmm / "fd").iterdir()}
+    known = ("socket:", "pipe:", "anon_inode:", "/dev/null", "/memfd:", str(image), "/dev/ptmx")
+
+    strangers = {name for name in opened if not name.startswith(known) and "(deleted)" not in name}
+    assert {name for name in strangers if not name.endswith("disk.qcow2")} == set()
+
+
+async def test_a_guest_reaches_nothing_without_a_network(
+    qemu_config: QemuConfig, images: ImageStore, small: VmType, shell: Shell
+) -> None:
+    """There is no device at all."""
+    config = QemuConfig(qemu_config.data_dir, qemu_config.state_dir, network=NetworkMode.NONE)
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        assert (await shell(vm, "ls /sys/class/net")).split() == ["lo"]
+
+
+async def test_a_full_guest_disk_fails_the_write_and_not_the_vm(vm: Vm, shell: Shell) -> None:
+    """The guest is told; it does not stop."""
+    command = Command(("/bin/sh", "-c", "head -c 8G /dev/zero > /full"))
+    async with vm.exec(command) as execution:
+        output = b"".join([data async for _, data in execution])
+        assert not (await execution.wait()).is_success
+    assert b"No space left" in output
+    await shell(vm, "rm /full; echo y > /fits")

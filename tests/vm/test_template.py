@@ -1,0 +1,163 @@
+"""Templates are made once, noticed when broken, and never half there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from terraphim_runner.adapters.qemu.config import QemuConfig
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.errors import RestoreFailed
+from terraphim_runner.ports.vm import AllocationRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from terraphim_runner.ports.image import ImageStore
+    from terraphim_runner.ports.vm import VmType
+
+    Shell = Callable[..., Awaitable[str]]
+
+pytestmark = [pytest.mark.vm, pytest.mark.anyio]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> QemuConfig:
+    """Templates of this test's own."""
+    return QemuConfig(tmp_path / "data", tmp_path / "state", restore_timeout_s=10)
+
+
+def template_of(config: QemuConfig) -> Path:
+    (found,) = [path for path in (config.data_dir / "templates").iterdir() if path.is_dir()]
+    return found
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 4096)
+
+
+def overwrite_unseen(path: Path) -> None:
+    """Change a file in a way that its time does not tell: a disk fault, a restored backup."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(64)
+        file.write(os.urandom(status.st_size // 2))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def damage_manifest(path: Path) -> None:
+    path.write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("memory", truncate),
+        ("memory", overwrite),
+        ("device-state", overwrite),
+        ("device-state", overwrite_unseen),
+        ("disk.qcow2", truncate),
+        ("manifest.json", damage_manifest),
+    ],
+)
+async def test_a_damaged_template_is_made_anew(
+    config: QemuConfig, images: ImageStore, small: VmType, shell: Shell, name: str, damage: Callable[[Path], None]
+) -> None:
+    """It is neither used nor waited for."""
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        await provider.allocate(AllocationRequest(small))
+    before = (template_of(config) / "manifest.json").read_text()
+    damage(template_of(config) / name)
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        assert await shell(vm, "echo fine") == "fine\n"
+
+    assert (template_of(config) / "manifest.json").read_text() != before
+
+
+async def test_a_template_that_does_not_restore_is_given_up_after_a_second_try(
+    config: QemuConfig, images: ImageStore, small: VmType, shell: Shell
+) -> None:
+    """The error says what the VMM said; the next allocation makes another template; no cold boot in between."""
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        await provider.allocate(AllocationRequest(small))
+    directory = template_of(config)
+    (directory / "device-state").write_bytes(b"nonsense" * 100)
+    forge_manifest(directory)
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        with pytest.raises(RestoreFailed, match="exit status 1"):
+            await provider.allocate(AllocationRequest(small))
+        assert await provider.held_vms() == []
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        assert await shell(vm, "echo fine") == "fine\n"
+    tried = sorted(int((slot / "generation").read_text()) for slot in (config.state_dir / "slots/qemu").iterdir())
+    assert tried == [1, 3]  # the second try was in another slot
+
+
+async def test_two_allocations_at_once_make_one_template(
+    config: QemuConfig, images: ImageStore, small: VmType
+) -> None:
+    """The second waits for the first's."""
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(provider.allocate, AllocationRequest(small))
+        assert len(await provider.held_vms()) == 2
+
+    assert (config.state_dir / "slots/qemu-template/1/generation").read_text() == "1\n"
+    assert not (config.state_dir / "slots/qemu-template/2").exists()
+
+
+RUNNER = """
+import os, sys, anyio
+from pathlib import Path
+from terraphim_runner.adapters.qemu.config import QemuConfig
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.ports.vm import AllocationRequest, VmType
+from terraphim_runner.settings.host import HostCapacity
+from terraphim_runner.settings.load import load_settings
+from terraphim_runner.wiring.qemu import image_store
+
+async def main():
+    images = image_store(load_settings({}, os.environ, HostCapacity.measure()))
+    async with QemuProvider(QemuConfig(Path(sys.argv[1]), Path(sys.argv[2])), images, SystemClock()) as provider:
+        print((await provider.allocate(AllocationRequest(VmType("small", sys.argv[3], 1, 512, 1024)))).vm.id)
+
+anyio.run(main)
+"""
+
+
+def test_two_runners_at_once_make_one_template(config: QemuConfig, images: ImageStore) -> None:
+    """Other processes count too."""
+    digest = images.find("").digest
+    command = [sys.executable, "-c", RUNNER, str(config.data_dir), str(config.state_dir), digest]
+    runners = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [runner.communicate(timeout=120)[0] for runner in runners]
+
+    assert [runner.returncode for runner in runners] == [0, 0]
+    assert all(line.startswith("vm-") for line in said)
+    assert (config.state_dir / "slots/qemu-template/1/generation").read_text() == "1\n"
+
+
+def forge_manifest(directory: Path) -> None:
+    from terraphim_runner.adapters.qemu import template_store
+
+    manifest = json.loads((directory / "manifest.json").read_text())
+    directory.rename(directory.with_suffix(".forged"))
+    forged = directory.with_suffix(".forged")
+    template_store.finish(forged, directory, manifest["ingredients"], manifest["environment"])
