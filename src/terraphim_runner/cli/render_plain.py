@@ -76,7 +76,8 @@ class PlainRenderer:
     def _line(self, event: _OneLineEvent) -> str:
         match event:
             case events.RunStarted():
-                what = f"{one_line(event.workflow)} ({event.file}) for {event.event_name}"
+                title = f": {one_line(event.title)}" if event.title not in {"", event.workflow} else ""
+                what = f"{one_line(event.workflow)}{title} ({event.file}) for {event.event_name}"
                 return f"run {event.run_id}: {what}, {count(len(event.jobs), 'job')}"
             case events.SessionQueued():
                 return f"run {event.run_id}: waits for a free session, {event.position} in the queue"

@@ -41,6 +41,7 @@ class RunStarted:
     file: str
     event_name: str
     jobs: tuple[PlannedJob, ...]
+    title: str = ""  # the run's own name: `run-name`, or what GitHub shows where there is none
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,10 +194,11 @@ class WorkflowExecutor:
         return RunStarted(
             at=self._clock.now(),
             run_id=request.run_id,
-            workflow=plan.name,
+            workflow=str(plan.workflow.name or plan.workflow.file),
             file=plan.workflow.file,
             event_name=plan.event.name,
             jobs=tuple(planned_job(job.job, leg) for job, leg in plan.legs),
+            title=plan.name,
         )
 
     def _tell_queued(self, request: RunRequest, position: int) -> None:

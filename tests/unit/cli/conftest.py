@@ -35,7 +35,7 @@ class _Story:
         )
         at = self.at()
         return [
-            events.RunStarted(at, RUN, "CI", ".github/workflows/ci.yml", "push", jobs),
+            events.RunStarted(at, RUN, "CI", ".github/workflows/ci.yml", "push", jobs, title="Fix it"),
             events.SessionQueued(self.at(), RUN, 2),
             events.VmAllocated(
                 self.at(),

@@ -186,10 +186,14 @@ class MemoryVm:
         yield _one_chunk(self.files[path])
 
     async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
-        """Read the tree's files from the host."""
+        """Read the tree's files from the host; symbolic links and empty directories mean nothing here."""
         self.check()
-        for relative in tree.paths:
-            source = anyio.Path(tree.root, relative)
+        sources = {relative: anyio.Path(tree.root, relative) for relative in tree.paths}
+        for prefix, directory in tree.extra.items():
+            async for found in anyio.Path(directory).rglob("*"):
+                if not await found.is_dir():
+                    sources[f"{prefix}/{found.relative_to(directory)}"] = found
+        for relative, source in sources.items():
             if await source.is_symlink():
                 continue
             try:

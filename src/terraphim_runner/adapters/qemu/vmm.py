@@ -154,7 +154,15 @@ class Vmm:
 
 def _start(command: list[str], fds: Sequence[int], output: int) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=fds)
+        # A session of its own: Ctrl-C at the terminal is for the runner, which ends its VMs in good order.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=fds,
+            start_new_session=True,
+        )
     except FileNotFoundError as exc:
         raise HostError(
             f"cannot start a VM: {exc.filename} is missing",
