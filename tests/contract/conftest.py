@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,17 +12,17 @@ import pytest
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.adapters.process.provider import ProcessProvider
+from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.link.guest_link import LinkSettings
-from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmType
+from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider, VmType
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from terraphim_runner.adapters.memory.vm import Call
-    from terraphim_runner.ports.vm import Vm, VmProvider
+    from terraphim_runner.ports.vm import Vm
 
 SETTINGS = LinkSettings(linger_s=0.3)
 
@@ -39,18 +41,24 @@ def _answer(call: Call) -> Behaviour:
     return SCRIPT[call.command.argv[2]]
 
 
-@asynccontextmanager
-async def _qemu(_: Path) -> AsyncIterator[VmProvider]:
-    pytest.skip("the provider qemu has not joined this suite yet")
-    yield
+Make = Callable[[str], AbstractAsyncContextManager[VmProvider]]
 
 
-def _make_provider(kind: str, directory: Path) -> AbstractAsyncContextManager[VmProvider]:
-    if kind == "memory":
-        return MemoryProvider(SystemClock(), _answer)
-    if kind == "process":
-        return ProcessProvider(directory / "slots", SETTINGS)
-    return _qemu(directory)
+@pytest.fixture
+def make_provider(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """How to make a provider by its name."""
+
+    def make(kind: str) -> AbstractAsyncContextManager[VmProvider]:
+        match kind:
+            case "memory":
+                return MemoryProvider(SystemClock(), _answer)
+            case "process":
+                return ProcessProvider(tmp_path / "slots", SETTINGS)
+            case _:
+                config = replace(request.getfixturevalue("qemu_config"), link=SETTINGS)
+                return QemuProvider(config, request.getfixturevalue("images"), SystemClock())
+
+    return make
 
 
 _REAL = ["process", pytest.param("qemu", marks=pytest.mark.vm)]
@@ -63,9 +71,9 @@ def request_for_vm() -> AllocationRequest:
 
 
 @pytest.fixture(params=["memory", *_REAL])
-async def provider(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VmProvider]:
+async def provider(request: pytest.FixtureRequest, make_provider: Make) -> AsyncIterator[VmProvider]:
     """Every provider, entered."""
-    async with _make_provider(request.param, tmp_path) as provider:
+    async with make_provider(request.param) as provider:
         yield provider
 
 
@@ -76,9 +84,9 @@ async def vm(provider: VmProvider, request_for_vm: AllocationRequest) -> Vm:
 
 
 @pytest.fixture(params=_REAL)
-async def real_provider(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VmProvider]:
+async def real_provider(request: pytest.FixtureRequest, make_provider: Make) -> AsyncIterator[VmProvider]:
     """Every provider that really executes, entered."""
-    async with _make_provider(request.param, tmp_path) as provider:
+    async with make_provider(request.param) as provider:
         yield provider
 
 
