@@ -3,7 +3,7 @@
     python bench/soak.py --boots 200 --restores 1000 [--load 2] [--parallel 2] [--without-guards 10]
 
 Load comes from processes of our own that keep as many cores busy. Exit status 0 only if every VM came up and
-answered. `--without-guards` boots as many VMs more without the kernel's TSC words first, to show what they are for.
+answered. `--without-guards` first boots that many VMs without the kernel's TSC words, to show what they are for.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import anyio
 
 from terraphim_runner.adapters.qemu import parts
+from terraphim_runner.adapters.qemu.command_line import kernel_command_line
 from terraphim_runner.adapters.qemu.config import BootSetting, QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -106,17 +108,13 @@ def load(count: int) -> Iterator[None]:
 @contextmanager
 def without_guards() -> Iterator[None]:
     """Boot as FIELD-NOTES.md warns not to."""
-    guarded = parts.kernel_command_line
 
     def unguarded(tsc_khz: int) -> str:
-        words = guarded(tsc_khz).split()
+        words = kernel_command_line(tsc_khz).split()
         return " ".join(word for word in words if not word.startswith(("tsc", "no_timer_check")))
 
-    parts.kernel_command_line = unguarded
-    try:
+    with mock.patch.object(parts, "kernel_command_line", unguarded):
         yield
-    finally:
-        parts.kernel_command_line = guarded
 
 
 async def main(options: argparse.Namespace) -> int:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from terraphim_runner.adapters.qemu import memory
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.ports.vm import AllocationRequest, AllocationSource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from terraphim_runner.adapters.qemu.provider import QemuProvider
+    from terraphim_runner.adapters.qemu.config import QemuConfig
+    from terraphim_runner.ports.image import ImageStore
     from terraphim_runner.ports.vm import Allocation, Vm, VmType
 
     Shell = Callable[..., Awaitable[str]]
@@ -51,11 +54,24 @@ async def test_two_clones_of_one_template_share_no_secret(
     assert await shell(first, SECRETS[name]) != await shell(second, SECRETS[name])
 
 
-async def test_a_clone_tells_the_time_of_its_host(vm: Vm, shell: Shell) -> None:
+class TomorrowsClock(SystemClock):
+    """A host whose clock is far from when the template was frozen."""
+
+    def now(self) -> datetime:
+        """Give the time of day, tomorrow."""
+        return super().now() + timedelta(days=1)
+
+
+async def test_a_clone_tells_the_time_of_its_host(
+    qemu_config: QemuConfig, images: ImageStore, small: VmType, shell: Shell
+) -> None:
     """Trap: without setting it, the clock lags by the template's age."""
-    before = time.time()
-    told = float(await shell(vm, "date +%s.%N"))
-    after = time.time()
+    clock = TomorrowsClock()
+    async with QemuProvider(qemu_config, images, clock) as provider:
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        before = clock.now().timestamp()
+        told = float(await shell(vm, "date +%s.%N"))
+        after = clock.now().timestamp()
 
     assert before - 0.5 <= told <= after + 0.5
 
