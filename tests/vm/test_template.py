@@ -161,3 +161,21 @@ def forge_manifest(directory: Path) -> None:
     directory.rename(directory.with_suffix(".forged"))
     forged = directory.with_suffix(".forged")
     template_store.finish(forged, directory, manifest["ingredients"], manifest["environment"])
+
+
+async def test_templates_that_were_not_used_for_long_make_room(
+    config: QemuConfig, images: ImageStore, small: VmType
+) -> None:
+    """Each change of the image makes a new one of hundreds of MB."""
+    root = config.data_dir / "templates"
+    for number in range(9):
+        old = root / f"old-{number}"
+        old.mkdir(parents=True)
+        (old / "manifest.json").write_text("{}")
+        os.utime(old, (number, number))
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        await provider.allocate(AllocationRequest(small))
+
+    kept = {path.name for path in root.iterdir() if path.is_dir()}
+    assert len(kept) == 8
+    assert not {"old-0", "old-1"} & kept

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections import defaultdict
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,7 +18,7 @@ from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
 from terraphim_runner.adapters.qemu.template_store import Template, template_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from terraphim_runner.adapters.qemu.parts import Blueprint
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.clock import Clock
 
 _LOCK_POLL_S = 0.05
+_MOST_TEMPLATES = 8  # on disk; those that were not used for longest make room
 
 
 class TemplateShelf:
@@ -37,6 +38,7 @@ class TemplateShelf:
         self._slots = builder_slots
         self._clock = clock
         self._loaded: dict[str, Template] = {}
+        self._retired: list[Template] = []
         self._held = ExitStack()
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
@@ -63,13 +65,15 @@ class TemplateShelf:
         key = template_key(ingredients(blueprint))
         async with self._locks[key], self._locked(self._root / key):
             if (template := self._loaded.pop(key, None)) is not None:
-                template.close()
+                self._retired.append(template)  # somebody may be starting a clone of it
             await to_thread.run_sync(template_store.remove, self._root / key)
 
     def close(self) -> None:
         """Close what is loaded; clones that run keep theirs."""
-        while self._loaded:
-            self._loaded.popitem()[1].close()
+        for template in (*self._loaded.values(), *self._retired):
+            template.close()
+        self._loaded.clear()
+        self._retired.clear()
         self._held.close()
 
     async def _find_or_make(self, blueprint: Blueprint, directory: Path) -> Template:
@@ -96,23 +100,28 @@ class TemplateShelf:
                 scratch.mkdir(mode=0o700)
                 environment = await TemplateBuilder(blueprint, slot, scratch, self._clock).build()
                 template_store.finish(scratch, directory, ingredients(blueprint), environment)
+                self._prune(directory)
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(template_store.remove, scratch)
                 await slot.wipe()
             slot.free()
 
+    def _prune(self, newest: Path) -> None:
+        for directory in template_store.least_recently_used(self._root, keep=_MOST_TEMPLATES):
+            if directory != newest:
+                with _open_lock(directory) as fd:
+                    if _try_lock(fd):
+                        template_store.remove(directory)
+
     @asynccontextmanager
     async def _locked(self, directory: Path) -> AsyncIterator[None]:
         with host_files("templates"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(f"{directory}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with _open_lock(directory) as fd:
             while not _try_lock(fd):
                 await self._clock.sleep_s(_LOCK_POLL_S)
             yield
-        finally:
-            os.close(fd)
 
 
 def ingredients(blueprint: Blueprint) -> dict[str, object]:
@@ -131,6 +140,16 @@ def ingredients(blueprint: Blueprint) -> dict[str, object]:
         "command_line": command_line.VERSION,
         "preparation": guest_setup.VERSION,
     }
+
+
+@contextmanager
+def _open_lock(directory: Path) -> Iterator[int]:
+    with host_files("templates"):
+        fd = os.open(f"{directory}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _try_lock(fd: int) -> bool:

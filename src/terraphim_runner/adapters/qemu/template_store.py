@@ -65,6 +65,7 @@ class Template:
     def load(cls, directory: Path) -> Template:
         """Read a template that was found good; takes as long as copying its memory."""
         environment = json.loads((directory / MANIFEST).read_text())["environment"]
+        os.utime(directory)  # now in use
         with ExitStack() as undo:
             memory_fd = _kept(undo, _load_memory(directory / MEMORY))
             state_fd = _kept(undo, _load_state(directory / DEVICE_STATE))
@@ -85,6 +86,12 @@ def is_intact(directory: Path) -> bool:
         return all(asdict(mark) == manifest["files"][name] for name, mark in _marks(directory).items())
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def least_recently_used(root: Path, *, keep: int) -> list[Path]:
+    """List the templates that are too many, by when they were last loaded."""
+    found = [path for path in root.iterdir() if (path / MANIFEST).exists()]
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)[keep:]
 
 
 def remove(directory: Path) -> None:
