@@ -120,11 +120,15 @@ class WorkflowExecutor:
             frame = self._frame(request, cancellation, session)
             jobs = [job for job in request.plan.jobs if isinstance(job, JobPlan)]
             graph = GraphRunner(frame, jobs, request.plan.setting, progress.jobs)
+            told = progress
             try:
                 await set_up(frame, graph.places)
                 await graph.run()
+            except anyio.get_cancelled_exc_class():
+                told = _Progress()  # whoever stops us at once may be taking the VM away: fallout, no failure
+                raise
             finally:
-                await self._clean_up(frame, progress)
+                await self._clean_up(frame, told)
 
     @asynccontextmanager
     async def _session(

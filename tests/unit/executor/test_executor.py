@@ -73,7 +73,8 @@ class _World:
     def _script(self, call: Call) -> Behaviour:
         script = next((text for path, text in call.command.files.items() if path in call.command.argv), None)
         if script is None:
-            return Behaviour()
+            is_clean_up = "rm -rf" in call.command.argv[2]
+            return self._behaviours.get("clean_up", Behaviour()) if is_clean_up else Behaviour()
         name = script.decode().strip()
         self.scripts.append(name)
         behaviour = self._behaviours.get(name, Behaviour())
@@ -394,3 +395,25 @@ async def test_p3_a_run_stopped_at_once_still_releases_and_reports() -> None:
         assert result.conclusion is Conclusion.CANCELLED
         assert (result.allocations, result.releases) == (1, 1)
         assert await world.provider.held_vms() == []
+
+
+async def test_a_run_stopped_at_once_is_cancelled_even_if_its_vm_is_already_going() -> None:
+    """A second Ctrl-C takes the VM away while the clean-up is under way."""
+    async with _world(slow=Behaviour(is_endless=True), clean_up=Behaviour(loses_vm=True)) as world:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(world.run, _job("- run: slow"))
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+
+    result = world.of(RunFinished)[0]
+    assert result.conclusion is Conclusion.CANCELLED
+    assert result.error is None
+
+
+async def test_p6_a_run_whose_clean_up_loses_the_vm_is_a_failure() -> None:
+    async with _world(clean_up=Behaviour(loses_vm=True)) as world:
+        result = await world.run(_job("- run: one"))
+
+    assert result.conclusion is Conclusion.FAILURE
+    assert result.error is not None
