@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from terraphim_runner.adapters.qemu.slot import Slot
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,6 +25,8 @@ _KEPT = {
     "lock",
     "generation",
 }
+_KEPT_DIRECTORIES = {"owners", "scratch"}
+_SLOT_KINDS = ("qemu", "qemu-template")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
@@ -51,14 +55,11 @@ def mounts() -> set[str]:
     return {" ".join(line.split()[3:5]) for line in lines}
 
 
-def control_groups() -> set[str]:
-    """Give the control groups of VMs that have no process: a live runner of somebody else has one in its own."""
-    found = set()
-    for group in _CGROUP_ROOT.glob("**/terraphim-runner/vm-*"):
-        with suppress(OSError):
-            if not (group / "cgroup.procs").read_text():
-                found.add(str(group))
-    return found
+def control_groups(state: Path) -> list[str]:
+    """List the control groups of this state directory's VMs."""
+    names = {Slot(state / "slots" / kind / "1", -1, 0).name.rpartition("-")[0] for kind in _SLOT_KINDS}
+    groups = _CGROUP_ROOT.glob("**/terraphim-runner/vm-*")
+    return [f"control group {group}" for group in groups if group.name.rpartition("-")[0] in names]
 
 
 def unfinished_templates(templates: Path) -> list[Path]:
@@ -98,7 +99,7 @@ def _walk(root: Path) -> list[Path]:
     found = []
     for directory, names, file_names in os.walk(root):
         found += [Path(directory, name) for name in file_names]
-        if not names and not file_names and Path(directory) != root:
+        if not names and not file_names and Path(directory).name not in {root.name, *_KEPT_DIRECTORIES}:
             found.append(Path(directory))
     return found
 

@@ -59,9 +59,7 @@ class Report:
     @property
     def sentence(self) -> str:
         """Say it in a line."""
-        when = (
-            "" if self.fault.act is Act.NOTHING else f" at event {self.moment.event}+{self.moment.delay_s:.2f} s"
-        )
+        when = "" if self.fault.act is Act.NOTHING else f", {self.moment}"
         ending = f"{self.ending.conclusion or 'no verdict'}, exit status {self.ending.status}"
         return f"{self.fault.name}{when}: {ending}, {self.seconds:.1f} s"
 

@@ -51,7 +51,6 @@ class Site:
         self.temporary.mkdir()
         self._make_repository()
         self._mounts = leftover.mounts()
-        self._groups = leftover.control_groups()
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -85,7 +84,7 @@ class Site:
             *leftover.unbalanced_sessions(self.state / "ledger.jsonl"),
             *leftover.files(self.state, self.temporary),
             *(f"mount {mount}" for mount in leftover.mounts() - self._mounts if str(self.directory) in mount),
-            *(f"control group {group}" for group in leftover.control_groups() - self._groups),
+            *leftover.control_groups(self.state),
             *(f"{path} in {self._templates}" for path in leftover.unfinished_templates(self._templates)),
         ]
 
