@@ -39,6 +39,20 @@ def check(
     return sorted(checker.problems(node), key=lambda problem: (problem.start, problem.end))
 
 
+def check_properties(node: Node, shapes: Mapping[str, Shape]) -> list[Problem]:
+    """Find only the properties that contexts of these shapes do not have; other contexts pass."""
+    if not any(isinstance(part, Context) and part.name.lower() in shapes for part in walk(node)):
+        return []
+    checker = _Checker(shapes, _NO_FUNCTIONS)
+    return [problem for part in _outermost(node) for problem in checker.properties(part)]
+
+
+def _outermost(node: Node) -> Iterator[Index]:
+    """Give every property that is not itself the target of another one."""
+    targets = {id(part.target) for part in walk(node) if isinstance(part, Index)}
+    return (part for part in walk(node) if isinstance(part, Index) and id(part) not in targets)
+
+
 class _Checker:
     def __init__(self, contexts: Collection[str] | Mapping[str, Shape], signatures: Signatures) -> None:
         shapes = contexts if isinstance(contexts, Mapping) else {name: CONTEXTS.get(name) for name in contexts}
@@ -47,24 +61,24 @@ class _Checker:
         self._signatures = signatures
 
     def problems(self, node: Node) -> Iterator[Problem]:
-        targets = {id(part.target) for part in walk(node) if isinstance(part, Index)}
         for part in walk(node):
             match part:
                 case Context():
                     yield from self._context(part)
                 case Call():
                     yield from self._call(part)
-                case Index() if id(part) not in targets:
-                    yield from self._properties(part)
                 case _:
                     pass
+        for index in _outermost(node):
+            yield from self.properties(index)
 
     def _context(self, node: Context) -> Iterator[Problem]:
         if fold_case(node.name) in self._shapes:
             return
         message = f"Unrecognized named-value: '{node.name}'"
         if fold_case(node.name) in _CONTEXT_NAMES:
-            hint = f"{node.name.lower()} does not exist here; there is {', '.join(self._names) or 'no context'}"
+            there = ", ".join(sorted(self._names)) or "no context"
+            hint = f"{node.name.lower()} does not exist here; there is {there}"
             yield _error(node.start, node.end, "context-not-available", message, hint=hint)
         else:
             suggestion = closest(node.name, self._names)
@@ -84,7 +98,7 @@ class _Checker:
         else:
             yield _error(start, end, "unknown-function", message, suggestion=closest(node.name, self._signatures))
 
-    def _properties(self, node: Index) -> Iterator[Problem]:
+    def properties(self, node: Index) -> Iterator[Problem]:
         context, indices = _path(node)
         shape = self._shapes.get(fold_case(context.name)) if context else None
         path = context.name if context else ""
@@ -95,11 +109,20 @@ class _Checker:
             known = _own_name(name, shape)
             if known is None and name != "*":
                 message = f"{path} has no property '{name}', so this is always null"
-                suggestion = closest(name, shape)
-                yield Problem(index.start, index.end, Severity.WARNING, "unknown-property", message, suggestion)
+                suggestion, hint = closest(name, shape), _listed(path, shape)
+                yield Problem(
+                    index.start, index.end, Severity.WARNING, "unknown-property", message, suggestion, hint
+                )
                 return
             shape = shape[known] if known else None
             path = f"{path}.{name}"
+
+
+def _listed(path: str, shape: Mapping[str, Shape]) -> str | None:
+    """List what there is instead, if that is no long list."""
+    if not shape:
+        return f"there is nothing in {path} here"
+    return f"{path} has: {', '.join(shape)}" if len(shape) <= _MANY else None
 
 
 def _own_name(name: str, shape: Mapping[str, Shape]) -> str | None:
@@ -143,3 +166,5 @@ def _error(
 
 
 _CONTEXT_NAMES = frozenset(map(fold_case, CONTEXTS))
+_MANY = 12
+_NO_FUNCTIONS = Signatures.of(())

@@ -31,10 +31,11 @@ RUNNER = complete("arch debug environment name os temp tool_cache workspace")
 STRATEGY = complete("fail-fast job-index job-total max-parallel")
 STEP: Shape = {"conclusion": None, "outcome": None, "outputs": None}
 NEED: Shape = {"outputs": None, "result": None}
-JOB: Shape = {
+SERVICE = complete("id network ports")
+JOB: Mapping[str, Shape] = {
     "check_run_id": None,
     "container": complete("id network"),
-    "services": {"*": complete("id network ports")},
+    "services": {"*": SERVICE},
     "status": None,
     "workflow_file_path": None,
     "workflow_ref": None,

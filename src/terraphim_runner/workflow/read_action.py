@@ -18,6 +18,7 @@ from terraphim_runner.workflow.action_shape import NODE, action_shape
 from terraphim_runner.workflow.check import check
 from terraphim_runner.workflow.composer import DEFAULT_LIMITS, Limits, compose
 from terraphim_runner.workflow.node import MappingNode
+from terraphim_runner.workflow.property_check import check_action_properties
 from terraphim_runner.workflow.read_step import read_steps
 from terraphim_runner.workflow.read_value import (
     description,
@@ -64,6 +65,8 @@ def read_action(text: str, file: str, *, lenient: bool = False, limits: Limits =
     using = scalar(runs, "using")
     check(root, action_shape("" if using is None else using.string()), report, lenient=lenient)
     action = _action(file, root, _runs(root, runs, report))
+    if action is not None:
+        check_action_properties(action, report)
     return ActionResult(None if report.has_errors else action, report.diagnostics)
 
 

@@ -9,6 +9,7 @@ from terraphim_runner.workflow.check import check
 from terraphim_runner.workflow.composer import DEFAULT_LIMITS, Limits, compose
 from terraphim_runner.workflow.document import Workflow
 from terraphim_runner.workflow.job import Concurrency, Defaults
+from terraphim_runner.workflow.property_check import check_workflow_properties
 from terraphim_runner.workflow.read_event import read_triggers
 from terraphim_runner.workflow.read_job import read_jobs
 from terraphim_runner.workflow.read_setting import read_concurrency, read_defaults, read_permissions
@@ -44,6 +45,7 @@ def read_workflow(text: str, file: str, *, limits: Limits = DEFAULT_LIMITS) -> R
         return ReadResult(None, report.diagnostics)
     check(root, WORKFLOW, report)
     workflow = _workflow(file, root, report)
+    check_workflow_properties(workflow, report)
     return ReadResult(None if report.has_errors else workflow, report.diagnostics)
 
 

@@ -124,7 +124,7 @@ def test_every_fault_is_found_from_left_to_right() -> None:
 def test_a_context_that_exists_elsewhere_gets_the_list_of_those_here() -> None:
     [problem] = problems("secrets.X")
 
-    assert problem.hint == "secrets does not exist here; there is github, runner, job, needs, env"
+    assert problem.hint == "secrets does not exist here; there is env, github, job, needs, runner"
 
 
 def test_a_caller_may_say_what_it_knows_of_a_context() -> None:
