@@ -44,14 +44,15 @@ def expressions_of(part: object) -> Iterator[tuple[Template | Condition, Node]]:
                 pass
 
 
-def _written_in(part: Any) -> Iterator[Template | Condition]:
+def _written_in(part: object) -> Iterator[Template | Condition]:
     if isinstance(part, Template | Condition):
         yield part
     elif isinstance(part, tuple):
         for item in part:
             yield from _written_in(item)
     else:
-        for name in _telling_fields(type(part)):
+        kind: Any = type(part)
+        for name in _telling_fields(kind):
             if (inner := getattr(part, name)) is not None:
                 yield from _written_in(inner)
 

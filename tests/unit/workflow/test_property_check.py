@@ -73,7 +73,7 @@ def test_what_the_file_declares_or_leaves_open_is_left_alone(step: str) -> None:
     ("step", "message", "hint"),
     [
         ("steps.frist.outcome", "steps has no property 'frist'", "did you mean `first`?"),
-        ("steps.last.outcome", "steps has no property 'last'", "did you mean `first`?"),
+        ("steps.last.outcome", "steps has no property 'last'", "steps has: first"),
         ("steps.first.output.x", "steps.first has no property 'output'", "did you mean `outputs`?"),
         ("needs.biuld.result", "needs has no property 'biuld'", "did you mean `build`?"),
         ("needs.build.outputs.v", "needs.build.outputs has no property 'v'", "needs.build.outputs has: version"),
@@ -104,12 +104,9 @@ def test_a_fault_is_told_once_and_at_its_place() -> None:
 
     [diagnostic] = read_workflow(text, "ci.yml").diagnostics
 
-    assert (
-        "nothing"
-        == text.splitlines()[diagnostic.span.start.line - 1][
-            diagnostic.span.start.column - 1 : diagnostic.span.end.column - 1
-        ]
-    )
+    start, end = diagnostic.span.start, diagnostic.span.end
+    line = text.splitlines()[start.line - 1]
+    assert line[start.column - 1 : end.column - 1] == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -133,8 +130,8 @@ def test_a_job_without_a_matrix_has_no_key() -> None:
 
 
 def test_the_steps_of_a_parallel_block_are_known_after_it() -> None:
-    parallel = "{parallel: [{id: lint, run: make}]}"
-    text = f"on: push\njobs:\n  a: {{runs-on: x, steps: [{parallel}, {{run: 'echo ${{{{ steps.lint.outcome }}}}'}}]}}\n"
+    steps = "[{parallel: [{id: lint, run: make}]}, {run: 'echo ${{ steps.lint.outcome }}'}]"
+    text = f"on: push\njobs:\n  a: {{runs-on: x, steps: {steps}}}\n"
 
     assert not read_workflow(text, "ci.yml").diagnostics
 
