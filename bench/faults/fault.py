@@ -62,17 +62,21 @@ sleep 20
 """
 
 # The port can be opened once only, and the agent has it; pidfd_getfd copies the agent's descriptor.
-_SEND_GARBAGE = """sudo python3 - <<'END'
-import ctypes, os, random
+_WRITE_TO_PORT = """sudo python3 - <<'END'
+import ctypes, os, random, struct, zlib
 call = ctypes.CDLL(None, use_errno=True).syscall
-agent = os.pidfd_open(1)
-[number] = [fd for fd in os.listdir("/proc/1/fd") if "vport" in os.readlink(f"/proc/1/fd/{fd}")]
-port = call(438, agent, int(number), 0)
-os.set_blocking(port, True)
-os.write(port, random.randbytes(4096))
+[number] = [fd for fd in os.listdir("/proc/1/fd") if "vport" in os.readlink(f"/proc/1/fd/{{fd}}")]
+port = call(438, os.pidfd_open(1), int(number), 0)
+{write}
 END
-sleep 20
+sleep 1
+exit 3
 """
+_NOISE = _WRITE_TO_PORT.format(write="os.write(port, random.randbytes(4096))")
+_FORGED_FRAME = _WRITE_TO_PORT.format(
+    write="""header = struct.pack(">4sBBIIII", b"\\xd7TR\\x1a", 1, 250, 0, 0, 0, 0)
+os.write(port, header + struct.pack(">I", zlib.crc32(header)))"""
+)
 
 _FORK_BOMB = """bomb() { bomb | bomb & }
 bomb
@@ -86,7 +90,8 @@ FAULTS = (
     Fault("step kills everything", _failure(1, _BAD_GUEST), script="sudo kill -9 -1; sleep 20"),
     Fault("agent killed", _failure(_BAD_GUEST), script=_KILL_AGENT, weight=2),
     Fault("guest kernel panics", _failure(_BAD_GUEST), script="echo c | sudo tee /proc/sysrq-trigger; sleep 20"),
-    Fault("garbage on the wire", _failure(_BAD_GUEST), script=_SEND_GARBAGE),
+    Fault("noise on the wire", _failure(1, _BAD_GUEST), script=_NOISE),
+    Fault("forged frame on the wire", _failure(_BAD_GUEST), script=_FORGED_FRAME),
     Fault(
         "full disk in the guest",
         _failure(1, _BAD_GUEST),
