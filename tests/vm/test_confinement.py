@@ -65,6 +65,12 @@ async def test_a_vmm_is_sandboxed(vmm: Path) -> None:
     assert {thread["NoNewPrivs"] for thread in threads} == {"1"}
 
 
+async def test_a_vmm_is_out_of_reach_of_the_terminals_interrupt(vmm: Path) -> None:
+    """Ctrl-C is for the runner, which cancels the run in good order while the VM goes on."""
+    assert os.getsid(int(vmm.name)) != os.getsid(0)
+    assert os.getpgid(int(vmm.name)) != os.getpgid(0)
+
+
 async def test_a_vmm_has_limits(vmm: Path) -> None:
     """Also where no control group can be had."""
     limits = {line[:26].strip(): line[26:].split()[0] for line in (vmm / "limits").read_text().splitlines()}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,11 +15,11 @@ import pytest
 from terraphim_runner.adapters.qemu.config import QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.domain.errors import RestoreFailed
-from terraphim_runner.ports.vm import AllocationRequest
+from terraphim_runner.domain.errors import HostDiskFull, RestoreFailed
+from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from terraphim_runner.ports.image import ImageStore
@@ -33,6 +34,11 @@ pytestmark = [pytest.mark.vm, pytest.mark.anyio]
 def config(tmp_path: Path) -> QemuConfig:
     """Templates of this test's own."""
     return QemuConfig(tmp_path / "data", tmp_path / "state", restore_timeout_s=10)
+
+
+async def make_template(config: QemuConfig, images: ImageStore, vm_type: VmType) -> None:
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        await provider.allocate(AllocationRequest(vm_type))
 
 
 def template_of(config: QemuConfig) -> Path:
@@ -161,6 +167,45 @@ def forge_manifest(directory: Path) -> None:
     directory.rename(directory.with_suffix(".forged"))
     forged = directory.with_suffix(".forged")
     template_store.finish(forged, directory, manifest["ingredients"], manifest["environment"])
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with next to no room."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    directory = tmp_path / "tiny"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tiny", str(directory)], check=True)
+    yield directory
+    subprocess.run(["umount", str(directory)], check=True)
+
+
+async def test_a_host_without_room_is_told_before_anything_is_done(
+    config: QemuConfig, images: ImageStore, small: VmType, tiny_disk: Path
+) -> None:
+    """With how much is left, and nothing left behind."""
+    async with QemuProvider(replace(config, data_dir=tiny_disk), images, SystemClock()) as provider:
+        with pytest.raises(HostDiskFull, match=r"\d MiB left"):
+            await provider.allocate(AllocationRequest(small))
+
+    assert not (config.state_dir / "slots" / "qemu-template").exists()
+    assert [path for path in (tiny_disk / "templates").iterdir() if path.is_dir()] == []
+
+
+async def test_a_disk_that_fills_up_under_a_vm_fails_the_guests_writes_and_no_more(
+    config: QemuConfig, images: ImageStore, small: VmType, tiny_disk: Path
+) -> None:
+    """The VM answers, is released, and gives the room back."""
+    async with QemuProvider(replace(config, state_dir=tiny_disk), images, SystemClock()) as provider:
+        await make_template(config, images, small)
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        command = Command(("/bin/sh", "-c", "head -c 100M /dev/urandom > /noise && sync /noise"))
+        async with vm.exec(command) as execution:
+            assert not (await execution.wait()).is_success
+        await provider.release(vm.id)
+
+    assert os.statvfs(tiny_disk).f_bfree * 4096 > 7 << 20
 
 
 async def test_templates_that_were_not_used_for_long_make_room(

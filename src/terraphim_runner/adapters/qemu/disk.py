@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_FREE_SOME = "free some space: terraphim-runner image list; df -h"
 MAILBOX_SIZE = 64 << 30  # sparse; a limit for one work tree
 
 
@@ -44,6 +45,21 @@ def write_sparse(fd: int, content: bytes) -> None:
             os.pwrite(fd, piece, at)
 
 
+def check_room(directory: Path, needed: int) -> None:
+    """See that a file system has so many bytes left, before minutes are spent on filling it.
+
+    Raises:
+        HostDiskFull: it has not.
+    """
+    status = os.statvfs(directory)
+    free = status.f_bavail * status.f_frsize
+    if free < needed:
+        raise HostDiskFull(
+            f"no room on this machine: {directory} has {free >> 20} MiB left and {needed >> 20} MiB are needed",
+            hint=_FREE_SOME,
+        )
+
+
 @contextmanager
 def host_files(what: str) -> Iterator[None]:
     """Tell failures of this machine's file system in our words.
@@ -59,6 +75,6 @@ def host_files(what: str) -> Iterator[None]:
         if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise HostDiskFull(
                 f"no room on this machine for {what}{where}",
-                hint="free some space: terraphim-runner image list; df -h",
+                hint=_FREE_SOME,
             ) from exc
         raise HostError(f"cannot use {what}{where}: {exc.strerror}") from exc

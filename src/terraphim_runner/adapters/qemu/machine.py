@@ -18,7 +18,6 @@ from terraphim_runner.link.guest_link import GuestLink
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from terraphim_runner.adapters.qemu.cgroup import Cgroup
     from terraphim_runner.adapters.qemu.host import Host
     from terraphim_runner.adapters.qemu.parts import Parts
     from terraphim_runner.adapters.qemu.slot import Slot
@@ -57,9 +56,12 @@ async def run_machine(
     with ExitStack() as stack:
         qmp, vmm_qmp = _socket_pair(stack)
         agent, vmm_agent = _socket_pair(stack)
-        channels = Channels(vmm_qmp.fileno(), vmm_agent.fileno())
-        vmm, cgroup = _spawn(host, slot, parts, channels)
+        cgroup = host.cgroups.create(slot.name, Budget(parts.shape.memory_mib, parts.shape.cpus))
+        stack.callback(cgroup.remove)
+        vmm = _spawn(host, slot, parts, Channels(vmm_qmp.fileno(), vmm_agent.fileno()))
         try:
+            cgroup.add(vmm.pid)
+            slot.record_vmm(vmm.mark, cgroup)
             vmm_qmp.close()
             # `vmm_agent` stays open here: the link must not see the socket's end before the VMM's, whose
             # exit status and last words say more.
@@ -69,7 +71,6 @@ async def run_machine(
         finally:
             with anyio.CancelScope(shield=True):
                 await vmm.destroy()
-            cgroup.remove()
 
 
 @asynccontextmanager
@@ -91,7 +92,7 @@ async def _report_end(vmm: Vmm, link: GuestLink) -> None:
     link.fail(lambda: MachineLost(f"the VM is gone: {evidence}"))
 
 
-def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels) -> tuple[Vmm, Cgroup]:
+def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels) -> Vmm:
     shape = parts.shape
     machine = Machine(shape, parts.memory, parts.kernel, parts.disks, channels, is_clone=parts.is_clone)
     limits = host.confinement(
@@ -99,21 +100,12 @@ def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels) -> tuple[Vm
         memory_mib=shape.memory_mib,
         largest_file=parts.disk_size + parts.disk_size // 8 + (64 << 20),
     )
-    cgroup = host.cgroups.create(slot.name, Budget(shape.memory_mib, shape.cpus))
-    try:
-        slot.record_cgroup(cgroup)
-        vmm = Vmm.spawn(
-            [str(host.choice.program.path), *arguments(machine)],
-            fds=[*parts.fds, channels.qmp, channels.agent],
-            limits=limits,
-            log=slot.path / "console.log",
-        )
-    except BaseException:
-        cgroup.remove()
-        raise
-    cgroup.add(vmm.pid)
-    slot.record_vmm(vmm.mark)
-    return vmm, cgroup
+    return Vmm.spawn(
+        [str(host.choice.program.path), *arguments(machine)],
+        fds=[*parts.fds, channels.qmp, channels.agent],
+        limits=limits,
+        log=slot.path / "console.log",
+    )
 
 
 def _socket_pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:

@@ -62,12 +62,9 @@ class Slot:
         fresh.write_text(f"{self.generation}\n")
         fresh.replace(self.path / "generation")
 
-    def record_cgroup(self, cgroup: Cgroup) -> None:
-        """Note the VMM's control group, for whoever may have to clean up."""
+    def record_vmm(self, mark: ProcessMark | None, cgroup: Cgroup) -> None:
+        """Note which process is the slot's VMM, and its control group, for whoever may have to clean up."""
         (self.path / "cgroup").write_text("".join(f"{path}\n" for path in cgroup.paths))
-
-    def record_vmm(self, mark: ProcessMark | None) -> None:
-        """Note which process is the slot's VMM, for whoever may have to clean up."""
         if mark is not None:
             (self.path / "vmm").write_text(f"{mark.pid} {mark.started}\n")
 

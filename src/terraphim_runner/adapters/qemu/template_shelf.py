@@ -13,7 +13,7 @@ import anyio
 from anyio import to_thread
 
 from terraphim_runner.adapters.qemu import command_line, guest_setup, template_store
-from terraphim_runner.adapters.qemu.disk import host_files
+from terraphim_runner.adapters.qemu.disk import check_room, host_files
 from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
 from terraphim_runner.adapters.qemu.template_store import Template, template_key
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.clock import Clock
 
 _LOCK_POLL_S = 0.05
+_ROOM = 256 << 20  # a template takes 110 MB of 512 MiB, and little more of larger machines
 _MOST_TEMPLATES = 8  # on disk; those that were not used for longest make room
 
 
@@ -92,6 +93,7 @@ class TemplateShelf:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     async def _make(self, blueprint: Blueprint, directory: Path) -> None:
+        check_room(self._root, _ROOM)
         scratch = directory.with_name(f"{directory.name}.new")  # the lock's holder's, and nobody else's
         slot = await self._slots.acquire()
         try:

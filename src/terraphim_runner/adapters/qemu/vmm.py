@@ -85,7 +85,13 @@ class Vmm:
             raise
         finally:
             os.close(writer)
-        return cls(process, console, ProcessMark.of(process.pid))
+        try:
+            return cls(process, console, ProcessMark.of(process.pid))
+        except BaseException:  # out of descriptors
+            process.kill()
+            process.wait()
+            console.close()
+            raise
 
     @property
     def pid(self) -> int:
