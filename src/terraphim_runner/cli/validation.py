@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.cli.source_file import WORKFLOWS
 from terraphim_runner.wiring.called_workflow import local_loader
+from terraphim_runner.wiring.time_zone import known_time_zones
 from terraphim_runner.workflow.call import check_calls
 from terraphim_runner.workflow.read_action import read_action
 from terraphim_runner.workflow.reader import read_workflow
+from terraphim_runner.workflow.time_zone import time_zone_faults
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from terraphim_runner.cli.source_file import SourceFile
     from terraphim_runner.domain.diagnostic import Diagnostic
     from terraphim_runner.workflow.document import Workflow
@@ -24,10 +28,14 @@ def validate_source(source: SourceFile) -> tuple[Diagnostic, ...]:
     if source.is_action:
         return read_action(source.text, source.name).diagnostics
     result = read_workflow(source.text, source.name)
-    calls = () if result.workflow is None else _call_faults(result.workflow)
-    return tuple(
-        sorted((*result.diagnostics, *calls), key=lambda each: (each.span.start.line, each.span.start.column))
-    )
+    found = [*result.diagnostics, *(() if result.workflow is None else _faults_around(result.workflow))]
+    return tuple(sorted(found, key=lambda each: (each.span.start.line, each.span.start.column)))
+
+
+def _faults_around(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Give what is wrong with a sound workflow as this machine and its repository are."""
+    yield from time_zone_faults(workflow, known_time_zones)
+    yield from _call_faults(workflow)
 
 
 def _call_faults(workflow: Workflow) -> tuple[Diagnostic, ...]:

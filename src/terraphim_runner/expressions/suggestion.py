@@ -10,12 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_TELLING = 3  # so many letters at the beginning may stand for a name
+
+
 def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that is nearly `name`: at most one letter in three differs."""
-    wanted = fold_case(name)
+    """Return the candidate that is nearly `name`: at most one letter in three differs, or only it begins so."""
+    wanted, candidates = fold_case(name), tuple(candidates)
     scored = [(_distance(wanted, fold_case(candidate)), candidate) for candidate in candidates]
     distance, best = min(scored, default=(len(wanted), None))
-    return best if distance <= max(1, len(wanted) // 3) and distance < len(wanted) else None
+    if distance <= max(1, len(wanted) // 3) and distance < len(wanted):
+        return best
+    longer = [each for each in candidates if fold_case(each).startswith(wanted)]
+    return longer[0] if len(longer) == 1 and len(wanted) >= _TELLING else None
 
 
 def _distance(left: str, right: str) -> int:

@@ -150,8 +150,8 @@ def _segments(text: str) -> Iterator[Segment]:
 def _expression(text: str, start: int) -> ExpressionText:
     match = _INNER.match(text, start + len(OPEN))
     if match is None:
-        message = _NOT_CLOSED
-        raise ExpressionError(ExpressionErrorKind.PARSING, message, start=start, end=len(text))
+        hint = "end it with }}; a single quote opens a string, which has to end before"
+        raise ExpressionError(ExpressionErrorKind.PARSING, _NOT_CLOSED, start=start, end=len(text), hint=hint)
     inside = text[match.start() : match.end() - len(CLOSE)]
     expression = inside.strip(WHITESPACE)
     if not expression:

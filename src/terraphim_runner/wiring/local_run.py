@@ -18,10 +18,12 @@ from terraphim_runner.executor.support import unsupported
 from terraphim_runner.ports.vm import VmType
 from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
+from terraphim_runner.wiring.time_zone import known_time_zones
 from terraphim_runner.workflow.event_context import event_context
 from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
+from terraphim_runner.workflow.time_zone import time_zone_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +117,8 @@ def _read(run: LocalRun, sink: EventSink) -> Workflow:
     read = read_workflow(run.text, run.file)
     if read.workflow is None:
         raise WorkflowError([fault for fault in read.diagnostics if fault.severity is Severity.ERROR])
+    if faults := time_zone_faults(read.workflow, known_time_zones):
+        raise WorkflowError(faults)
     for diagnostic in read.diagnostics:
         sink.emit(Notice(datetime.now(UTC), "warning", str(diagnostic)))
     return read.workflow

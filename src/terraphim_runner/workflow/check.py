@@ -15,7 +15,7 @@ from terraphim_runner.workflow.shape import ANYTHING, Record, Shape
 from terraphim_runner.workflow.template import is_directive, quoted_literal, read_condition, read_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from terraphim_runner.domain.diagnostic import Span
     from terraphim_runner.expressions.template import Template
@@ -99,7 +99,7 @@ class _Checker:
         if not records:
             self._error(node.span, "unexpected-mapping", "A mapping was not expected", _expected(shape))
             return
-        seen: set[str] = set()
+        seen: dict[str, ScalarNode] = {}
         computed = False
         for key, value in node.entries:
             if OPEN in key.text and self._computed_key(key, allowed):
@@ -120,13 +120,13 @@ class _Checker:
         key.template = parsed
         return parsed is None or quoted_literal(parsed) is None
 
-    def _is_new(self, key: ScalarNode, seen: set[str]) -> bool:
-        name = fold_case(key.string())
-        if name and name in seen:
-            self._error(key.span, "duplicate-key", f"'{key.string()}' is already defined")
-            return False
-        seen.add(name)
-        return True
+    def _is_new(self, key: ScalarNode, seen: dict[str, ScalarNode]) -> bool:
+        first = seen.setdefault(fold_case(key.string()), key)
+        if first is key or not key.string():
+            return True
+        hint = f"the first one is on line {first.span.start.line}; put what both hold under one"
+        self._error(key.span, "duplicate-key", f"'{key.string()}' is already defined", hint)
+        return False
 
     def _entry(
         self, key: ScalarNode, value: Node, records: Sequence[Record], allowed: Allowance
@@ -151,7 +151,7 @@ class _Checker:
 
     def _unknown_key(self, key: ScalarNode, name: str, records: Sequence[Record]) -> None:
         known = [each for record in records for each in record.keys]
-        hint = self._report.did_you_mean(name, known)
+        hint = records[0].strays.get(name) or self._report.did_you_mean(name, known)
         if hint is None and name == "<<":
             hint = "GitHub does not support merge keys; an alias can only stand for a whole value"
         advisory = all(record.advisory for record in records)
@@ -159,17 +159,22 @@ class _Checker:
             key.span, "unknown-key", f"Unexpected value '{name}'", hint or _keys_hint(known), advisory=advisory
         )
 
-    def _complete(self, node: MappingNode, records: Sequence[Record], seen: set[str], *, computed: bool) -> None:
+    def _complete(
+        self, node: MappingNode, records: Sequence[Record], seen: Collection[str], *, computed: bool
+    ) -> None:
         if len(records) > 1:
             message = "There's not enough info to determine what you meant. Add one of these properties: "
-            self._error(node.span, "ambiguous-mapping", message + _telling(records))
+            needed = dict.fromkeys(key for record in records for key in record.required)
+            hint = f"one of these is needed: {', '.join(needed)}" if needed else None
+            self._error(node.span, "ambiguous-mapping", message + _telling(records), hint)
             return
         if computed:
             return
         for name in records[0].required:
             if fold_case(name) not in seen:
                 message = f"Required property is missing: {name}"
-                self._error(node.span, "missing-key", message, advisory=records[0].advisory)
+                hint = f"add `{name}:` beside the keys that begin here"
+                self._error(node.span, "missing-key", message, hint, advisory=records[0].advisory)
 
     def _error(
         self, span: Span, code: str, message: str, hint: str | None = None, *, advisory: bool = False

@@ -16,6 +16,7 @@ _NUMBER = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class _Field:
+    name: str
     minimum: int
     maximum: int
     names: Mapping[str, int] = field(default_factory=dict)
@@ -56,11 +57,11 @@ class _Field:
 
 
 _FIELDS = (
-    _Field(0, 59),
-    _Field(0, 23),
-    _Field(1, 31),
-    _Field(1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
-    _Field(0, 6, {name: number for number, name in enumerate(_DAYS)}),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of the month", 1, 31),
+    _Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
+    _Field("weekday", 0, 6, {name: number for number, name in enumerate(_DAYS)}),
 )
 
 
@@ -72,6 +73,18 @@ def parse_cron(cron: str) -> tuple[frozenset[int], ...] | None:
     fields = [each.values(part) for each, part in zip(_FIELDS, parts, strict=True)]
     found = [values for values in fields if values is not None]
     return tuple(map(frozenset, found)) if len(found) == len(_FIELDS) else None
+
+
+def cron_fault(cron: str) -> str | None:
+    """Say what keeps a text from being a cron line: the first field that is not well formed."""
+    parts = re.split(" +", cron)
+    if len(parts) != len(_FIELDS):
+        return f"five fields are expected, here {'is' if len(parts) == 1 else 'are'} {len(parts)}"
+    for each, part in zip(_FIELDS, parts, strict=True):
+        if each.values(part) is None:
+            names = f", or {next(iter(each.names))} and so on" if each.names else ""
+            return f"the {each.name} is '{part}'; it goes from {each.minimum} to {each.maximum}{names}"
+    return None
 
 
 def runs_too_often(cron: str) -> bool:

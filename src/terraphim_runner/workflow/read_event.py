@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from terraphim_runner.workflow.cron import parse_cron, runs_too_often
+from terraphim_runner.workflow.cron import cron_fault, runs_too_often
 from terraphim_runner.workflow.event import (
     CallOutput,
     Cron,
@@ -116,8 +116,8 @@ def _cron(node: Node, report: Report) -> Cron | None:
     line = text(get(node, "cron"))
     if line is None:
         return None
-    if parse_cron(line.value) is None:
-        report.error(line.span, "bad-cron", _CRON)
+    if (fault := cron_fault(line.value)) is not None:
+        report.error(line.span, "bad-cron", _CRON, fault)
     elif runs_too_often(line.value):
         message = (
             f"Actions schedules run at most every 5 minutes. '{line}' will not run as frequently as specified."

@@ -46,6 +46,7 @@ class Record:
     loose: Shape | None = None
     ignored: frozenset[str] = frozenset()  # keys that mean nothing here, to GitHub and to us: a warning
     advisory: bool = False  # GitHub's editor insists on these keys, its runner does not
+    strays: Mapping[str, str] = field(default_factory=dict)  # keys that belong elsewhere, and where that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,10 @@ def record(
     required: tuple[str, ...] = (),
     loose: Shape | None = None,
     advisory: bool = False,
+    strays: Mapping[str, str] | None = None,
 ) -> Shape:
     """Accept one kind of mapping."""
-    return Shape(records=(Record(keys or {}, required, loose, advisory=advisory),))
+    return Shape(records=(Record(keys or {}, required, loose, advisory=advisory, strays=strays or {}),))
 
 
 STRINGS = list_of(NON_EMPTY)

@@ -33,6 +33,7 @@ _CONSTANT_TEXT = (
     "Conditional expression contains literal text outside replacement tokens. This will cause the expression to"
     " always evaluate to truthy. Did you mean to put the entire expression inside ${{ }}?"
 )
+_CONSTANT_TEXT_HINT = "put all of it inside one ${{ }}, or take the ${{ and }} away"
 _EXPLICIT = (
     "Explicit expression syntax ${{ }} is not supported here. Remove the ${{ }} markers and use the expression"
     " directly."
@@ -72,7 +73,7 @@ def read_condition(
     elif parsed.is_constant_text:
         is_written = text[parsed.expression.start :].lower().startswith("format")
         tell = report.error if is_written or kind is Conditional.ACTION else report.warning
-        tell(scalar.span, "literal-text-in-condition", _CONSTANT_TEXT)
+        tell(scalar.span, "literal-text-in-condition", _CONSTANT_TEXT, _CONSTANT_TEXT_HINT)
     return parsed
 
 

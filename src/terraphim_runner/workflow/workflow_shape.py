@@ -45,6 +45,19 @@ _STRING_MAP = record(loose=STRING)
 
 
 # ---------------------------------------------------------------- steps
+_IN_STEP = "`{}` belongs to a step: check the indentation, steps are the items of the list `steps`"
+_IN_JOB = "`{}` belongs to a job: check the indentation, jobs are what stands below `jobs`"
+_IN_FILE = "`{}` belongs to the whole file: check the indentation, it begins in the first column there"
+
+
+def _strays(words: str, keys: str) -> dict[str, str]:
+    return {key: words.format(key) for key in keys.split()}
+
+
+_STEP_KEYS = _strays(_IN_STEP, "run uses with shell working-directory id background wait wait-all cancel parallel")
+_JOB_KEYS = _strays(_IN_JOB, "runs-on needs steps strategy container services outputs environment secrets")
+_FILE_KEYS = _strays(_IN_FILE, "on run-name jobs")
+
 _STEP_HEAD = {
     "name": STRING.within(allowance.STEP),
     "id": NON_EMPTY,
@@ -64,6 +77,7 @@ _RUN_STEP = record(
         "working-directory": STRING.within(allowance.STEP),
     },
     required=("run",),
+    strays=_JOB_KEYS | _FILE_KEYS,
 )
 _USES_STEP = record(
     _WORK_STEP | {"uses": NON_EMPTY, "with": _STRING_MAP.within(allowance.STEP)}, required=("uses",)
@@ -143,6 +157,7 @@ _NORMAL_JOB = record(
         "snapshot": either(NON_EMPTY, _SNAPSHOT),
     },
     required=("runs-on",),
+    strays=_STEP_KEYS | _FILE_KEYS,
 )
 _SCALAR = either(STRING, BOOLEAN, NUMBER)
 _CALL_JOB = record(
@@ -153,6 +168,7 @@ _CALL_JOB = record(
         "secrets": either(record(loose=_SCALAR.within(allowance.JOB_SECRETS)), one_of("inherit")),
     },
     required=("uses",),
+    strays=_STEP_KEYS | _FILE_KEYS,
 )
 
 WORKFLOW = record(
@@ -168,4 +184,5 @@ WORKFLOW = record(
         "jobs": record(loose=either(_NORMAL_JOB, _CALL_JOB)),
     },
     required=("on", "jobs"),
+    strays=_STEP_KEYS | _JOB_KEYS,
 )

@@ -24,6 +24,12 @@ def test_a_slip_of_the_finger_is_recognized(typed: str, meant: str) -> None:
     assert meant == closest(typed, NAMES)
 
 
+def test_the_beginning_of_one_name_alone_stands_for_it() -> None:
+    assert closest("repo", NAMES) == "repository"
+    assert closest("bool", ["boolean", "boolish"]) is None
+    assert closest("re", ["reference"]) is None
+
+
 @pytest.mark.parametrize("typed", ["x", "foo", "completely_else"])
 def test_nothing_is_suggested_for_another_word(typed: str) -> None:
     assert closest(typed, NAMES) is None

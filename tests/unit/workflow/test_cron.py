@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from terraphim_runner.workflow.cron import parse_cron, runs_too_often
+from terraphim_runner.workflow.cron import cron_fault, parse_cron, runs_too_often
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,18 @@ def test_less_than_five_minutes_apart_is_too_often(cron: str) -> None:
 @pytest.mark.parametrize("cron", ["*/5 * * * *", "0 * * * *", "0,55 * * * *", "not a cron line"])
 def test_five_minutes_apart_is_not_too_often(cron: str) -> None:
     assert not runs_too_often(cron)
+
+
+@pytest.mark.parametrize(
+    ("cron", "fault"),
+    [
+        ("@daily", "five fields are expected, here is 1"),
+        ("0 0 * *", "five fields are expected, here are 4"),
+        ("0 25 * * *", "the hour is '25'; it goes from 0 to 23"),
+        ("0 0 * * 7", "the weekday is '7'; it goes from 0 to 6, or sun and so on"),
+        ("*/0 0 * * *", "the minute is '*/0'; it goes from 0 to 59"),
+        ("0 0 * * mon-fri", None),
+    ],
+)
+def test_what_is_wrong_with_a_cron_line_is_said_of_its_first_wrong_field(cron: str, fault: str | None) -> None:
+    assert fault == cron_fault(cron)

@@ -148,3 +148,29 @@ def test_what_is_no_workflow_is_refused_and_nothing_breaks(text: str) -> None:
 
     assert result.workflow is None
     assert errors(result)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("on: push\nsteps: []\njobs: {}\n", 2, "`steps` belongs to a job"),
+        ("on: push\nruns-on: x\njobs: {}\n", 2, "`runs-on` belongs to a job"),
+        ("on: push\njobs:\n  a:\n    runs-on: x\n    run: make\n", 5, "`run` belongs to a step"),
+        ("on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n    run: x\n", 5, "`run` belongs to a step"),
+        ("on: push\njobs:\n  a:\n    runs-on: x\n    on: push\n", 5, "`on` belongs to the whole file"),
+        ("on: push\njobs: {a: {runs-on: x, steps: [{run: x, needs: b}]}}\n", 2, "`needs` belongs to a job"),
+    ],
+)
+def test_a_key_that_belongs_elsewhere_is_told_where(text: str, line: int, hint: str) -> None:
+    found = [each for each in read_workflow(text, "ci.yml").diagnostics if each.code == "unknown-key"]
+
+    assert [line] == [each.span.start.line for each in found]
+    assert (found[0].hint or "").startswith(hint)
+
+
+def test_a_key_written_twice_is_told_with_the_line_of_the_first() -> None:
+    text = "on: push\njobs: {}\n\non: pull_request\n"
+
+    [fault] = [each for each in read_workflow(text, "ci.yml").diagnostics if each.code == "duplicate-key"]
+
+    assert (fault.hint or "").startswith("the first one is on line 1")
