@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio
 import typer
 
 from terraphim_runner.cli.phrase import count
@@ -154,7 +153,9 @@ def _event(
 ) -> EventContext | None:
     if name is None and file is None and changed_files is None:
         return None
-    from terraphim_runner.wiring.local_event import local_event  # noqa: PLC0415 - git is asked only for an event
+    import anyio  # noqa: PLC0415 - git is asked only for an event
+
+    from terraphim_runner.wiring.local_event import local_event  # noqa: PLC0415
 
     directory = paths[0].resolve().parent if paths else Path.cwd()
     payload = {} if file is None else read_payload(file)
