@@ -56,11 +56,12 @@ class Cgroup:
             with suppress(OSError):
                 (path / "cgroup.procs").write_text(str(pid))
 
-    def remove(self) -> None:
-        """Remove the group, when its process is gone; what the kernel still holds is left for the next owner."""
+    def remove(self) -> bool:
+        """Remove the group; false if the kernel still holds it, for a process that is dead but not yet reaped."""
         for path in self.paths:
             with suppress(OSError):
                 path.rmdir()
+        return not any(path.exists() for path in self.paths)
 
 
 @dataclass(frozen=True, slots=True)

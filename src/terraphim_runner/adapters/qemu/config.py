@@ -11,8 +11,10 @@ from terraphim_runner.link.guest_link import LinkSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The top of the range that systemd's UIDS-GIDS document lists as unused by anybody.
+# As root, VMMs run as users and groups FIRST_VMM_UID .. FIRST_VMM_UID + USER_COUNT, one for each slot of each
+# state directory: in the range that systemd's UIDS-GIDS document lists as used by nobody.
 FIRST_VMM_UID = 1_879_050_000
+USER_COUNT = 1_000_000
 MAX_SLOTS = 1000
 
 
@@ -55,7 +57,7 @@ class QemuConfig:
     boot: BootSetting = BootSetting.TEMPLATE
     network: NetworkMode = NetworkMode.USER
     program: str = "qemu-system-x86_64"
-    first_uid: int = FIRST_VMM_UID  # as root, the VMM of slot n runs as user and group first_uid + n
+    first_uid: int = FIRST_VMM_UID
     boot_timeout_s: float = 60.0
     restore_timeout_s: float = 15.0
     release_timeout_s: float = 10.0

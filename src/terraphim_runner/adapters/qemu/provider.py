@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from terraphim_runner.adapters.qemu.config import MAX_SLOTS, BootSetting
+from terraphim_runner.adapters.qemu.config import BootSetting
 from terraphim_runner.adapters.qemu.host import Host
 from terraphim_runner.adapters.qemu.parts import Blueprint
 from terraphim_runner.adapters.qemu.slot import Slots
@@ -48,9 +48,7 @@ class QemuProvider:
         self._clock = clock
         root = config.state_dir / "slots"
         self._slots = Slots(root / "qemu")
-        self.templates = TemplateShelf(
-            config.data_dir / "templates", Slots(root / "qemu-template", first_user=MAX_SLOTS), clock
-        )
+        self.templates = TemplateShelf(config.data_dir / "templates", Slots(root / "qemu-template"), clock)
         self._held: dict[VmId, Tenancy] = {}
         self._host: Host | None = None
         self._tasks: TaskGroup | None = None

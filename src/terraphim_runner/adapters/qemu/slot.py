@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from terraphim_runner.adapters.qemu.cgroup import Cgroup
-from terraphim_runner.adapters.qemu.config import MAX_SLOTS
+from terraphim_runner.adapters.qemu.config import MAX_SLOTS, USER_COUNT
 from terraphim_runner.adapters.qemu.vmm import ProcessMark
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.ident import VmId
@@ -30,25 +30,30 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 _KEPT = {"lock", "generation"}
+_CGROUP = "cgroup"
 _KILL_TIMEOUT_S = 10.0
 
 
 class Slot:
     """A slot that this process holds."""
 
-    def __init__(self, path: Path, lock_fd: int, first_user: int) -> None:
+    def __init__(self, path: Path, lock_fd: int) -> None:
         """Use `Slots`."""
         self.path = path
         self.number = int(path.name)
-        self.user_number = first_user + self.number  # which of the VMM users is this slot's
+        self._place = hashlib.sha256(bytes(path.parent)).digest()
         self.generation = _read_generation(path)
         self._lock_fd = lock_fd
 
     @property
     def name(self) -> str:
         """A name no other slot of this host has, whatever directory it is in."""
-        place = hashlib.sha256(bytes(self.path.parent)).hexdigest()[:8]
-        return f"vm-{place}-{self.number}"
+        return f"vm-{self._place.hex()[:8]}-{self.number}"
+
+    @property
+    def user_number(self) -> int:
+        """Which of the VMMs' users is this slot's: another in every slot, and most likely in every directory."""
+        return int.from_bytes(self._place, "big") % (USER_COUNT // MAX_SLOTS) * MAX_SLOTS + self.number
 
     @property
     def vm_id(self) -> VmId:
@@ -64,7 +69,7 @@ class Slot:
 
     def record_vmm(self, mark: ProcessMark | None, cgroup: Cgroup) -> None:
         """Note which process is the slot's VMM, and its control group, for whoever may have to clean up."""
-        (self.path / "cgroup").write_text("".join(f"{path}\n" for path in cgroup.paths))
+        (self.path / _CGROUP).write_text("".join(f"{path}\n" for path in cgroup.paths))
         if mark is not None:
             (self.path / "vmm").write_text(f"{mark.pid} {mark.started}\n")
 
@@ -75,9 +80,9 @@ class Slot:
             InfraError: the process did not go away.
         """
         await _end_recorded(self.path / "vmm")
-        _read_cgroup(self.path / "cgroup").remove()
+        kept = _KEPT if _read_cgroup(self.path / _CGROUP).remove() else _KEPT | {_CGROUP}  # for who comes next
         for entry in self.path.iterdir():
-            if entry.name not in _KEPT:
+            if entry.name not in kept:
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def free(self) -> None:
@@ -90,10 +95,9 @@ class Slot:
 class Slots:
     """All slots of one provider on this host."""
 
-    def __init__(self, root: Path, *, first_user: int = 0) -> None:
-        """Keep slots under `root`, which is made if missing; slot n has VMM user `first_user` + n."""
+    def __init__(self, root: Path) -> None:
+        """Keep slots under `root`, which is made if missing."""
         self._root = root
-        self._first_user = first_user
 
     def directory(self, number: int) -> Path:
         """Tell where a slot's files are."""
@@ -150,7 +154,7 @@ class Slots:
         except BlockingIOError:
             os.close(fd)
             return None
-        return Slot(path, fd, self._first_user)
+        return Slot(path, fd)
 
 
 def _read_generation(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from terraphim_runner.link.link_vm import LinkVm
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from anyio.abc import TaskStatus
 
@@ -109,8 +109,9 @@ class Tenancy:
             machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
         await stack.enter_async_context(open_monitor(machine.qmp))
         await machine.shake_hands()
-        await guest_setup.grow_root(machine.link)
-        await guest_setup.make_unique(machine.link, self._clock)
+        with _boot_errors(machine.vmm):
+            await guest_setup.grow_root(machine.link)
+            await guest_setup.make_unique(machine.link, self._clock)
         return machine
 
     async def _restore(self, stack: AsyncExitStack, mailbox: int, template: Template) -> RunningMachine:
@@ -134,6 +135,14 @@ class Tenancy:
         finally:
             self.slot.free()
             self._is_over.set()
+
+
+@contextmanager
+def _boot_errors(vmm: Vmm) -> Iterator[None]:
+    try:
+        yield
+    except MachineLost as exc:
+        raise MachineLost(f"{exc}; {vmm.evidence}") from exc
 
 
 @asynccontextmanager
