@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from terraphim_runner.cli.terminal_text import clean
-from terraphim_runner.domain.errors import RunnerError, StateError, UsageError, WorkflowError
+from terraphim_runner.domain.errors import HostError, RunnerError, StateError, UsageError, WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,17 @@ BROKEN_PIPE = 141  # ... by SIGPIPE
 # Typer has click inside, or uses the one that is installed; either way these are its faults of the command line.
 _COMMAND_LINE_FAULT: type[Exception] = typer.BadParameter.__mro__[2]
 _ASSIGNMENT = re.compile(r"=.*", re.DOTALL)
+
+# What the system refuses for reasons that its owner can mend; adapters say it better where they expect it.
+_REMEDIES = {
+    errno.EACCES: "let this user use it, or set another directory",
+    errno.EPERM: "let this user use it, or set another directory",
+    errno.EROFS: "make it writable, or set another directory",
+    errno.ENOSPC: "free some disk space and try again",
+    errno.EDQUOT: "free some disk space and try again",
+    errno.EMFILE: "raise the limit of open files: ulimit -n 4096",
+    errno.ENFILE: "raise the machine's limit of open files: sysctl fs.file-max",
+}
 
 
 def exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int:
@@ -47,8 +59,7 @@ def _report(error: Exception, arguments: Sequence[str]) -> int:
     if (cause := _cause(error)) is None:
         return INTERRUPTED
     if isinstance(cause, _COMMAND_LINE_FAULT):
-        _say("error", cause.format_message())  # type: ignore[attr-defined]
-        _say("hint", _help_hint(cause))
+        _say_command_line_fault(cause)
         return UsageError.exit_code
     if not isinstance(cause, RunnerError) or isinstance(cause, StateError):
         return _report_bug(error, cause, arguments)
@@ -61,9 +72,18 @@ def _report(error: Exception, arguments: Sequence[str]) -> int:
     return cause.exit_code
 
 
+def _say_command_line_fault(fault: Exception) -> None:
+    message: str = fault.format_message()  # type: ignore[attr-defined]
+    if message.startswith("Usage:"):  # nothing was asked for: the help is the answer
+        _print(message)
+        return
+    _say("error", message)
+    _say("hint", _help_hint(fault))
+
+
 def _cause(error: BaseException) -> BaseException | None:
     """Find the error that matters in what task groups made of it; None: it is all an interrupt."""
-    leaves = list(_leaves(error))
+    leaves = [_as_trouble_of_the_host(leaf) for leaf in _leaves(error)]
     bugs = [leaf for leaf in leaves if not isinstance(leaf, (RunnerError, KeyboardInterrupt))]
     ours = [leaf for leaf in leaves if isinstance(leaf, RunnerError)]
     return next(iter([*bugs, *ours]), None)
@@ -77,14 +97,22 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
+def _as_trouble_of_the_host(error: BaseException) -> BaseException:
+    if not isinstance(error, OSError) or error.filename is None or error.errno not in _REMEDIES:
+        return error
+    return HostError(f"cannot use {error.filename}: {error.strerror}", hint=_REMEDIES[error.errno])
+
+
 def _show_diagnostics(error: WorkflowError) -> None:
     from terraphim_runner.cli.diagnostic_report import as_text  # noqa: PLC0415  # most commands never need it
 
-    texts = {}
-    for name in {diagnostic.span.file for diagnostic in error.diagnostics}:
+    texts = dict(error.texts)
+    names = {diagnostic.span.file for diagnostic in error.diagnostics}
+    for name in names - texts.keys():
         with suppress(OSError, UnicodeDecodeError):
             texts[name] = Path(name).read_text(encoding="utf-8")
-    for line in as_text(error.diagnostics, texts, files=len(texts), has_colours=sys.stderr.isatty()):
+    has_colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    for line in as_text(error.diagnostics, texts, files=len(names), has_colours=has_colours):
         _print(line)
 
 

@@ -69,6 +69,13 @@ def choose_workflow(wanted: Path | None, event_name: str, directory: Path) -> Ch
 
 
 def _named(wanted: Path, directory: Path) -> ChosenWorkflow:
+    try:
+        return _find_named(wanted, directory)
+    except OSError as error:
+        raise UsageError(f"cannot read {wanted}: {error.strerror}") from error
+
+
+def _find_named(wanted: Path, directory: Path) -> ChosenWorkflow:
     path = directory / wanted
     repository = find_repository(path.parent if path.exists() else directory)
     if not path.exists() and repository is not None and len(wanted.parts) == 1:
@@ -76,12 +83,15 @@ def _named(wanted: Path, directory: Path) -> ChosenWorkflow:
         path = next((found for name in names if (found := repository / WORKFLOWS / name).exists()), path)
     if not path.exists():
         raise UsageError(f"there is no file {wanted}", hint=_known(repository))
+    if path.is_dir():
+        hint = "name a workflow file; for the workflows of another repository, go there first"
+        raise UsageError(f"{wanted} is a directory", hint=hint)
     return _read(path, repository or path.parent)
 
 
-def _known(repository: Path | None) -> str | None:
+def _known(repository: Path | None) -> str:
     if repository is None:
-        return None
+        return f"there is no {WORKFLOWS} here or above either: go to a repository, or give the file's path"
     return "workflows here: " + ", ".join(path.name for path in find_workflows(repository))
 
 

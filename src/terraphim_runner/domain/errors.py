@@ -28,7 +28,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from terraphim_runner.domain.diagnostic import Diagnostic
 
@@ -49,10 +49,11 @@ class WorkflowError(RunnerError):
 
     exit_code = 2
 
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Take every fault found, not only the first."""
+    def __init__(self, diagnostics: Sequence[Diagnostic], *, texts: Mapping[str, str] | None = None) -> None:
+        """Take every fault found, not only the first; `texts` are the files' by name, where they are at hand."""
         super().__init__("\n".join(str(diagnostic) for diagnostic in diagnostics) or None)
         self.diagnostics = tuple(diagnostics)
+        self.texts = dict(texts or {})
 
 
 class ExpressionErrorKind(Enum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -72,6 +74,27 @@ def test_faults_of_a_workflow_are_shown_with_their_places(capsys: pytest.Capture
     assert "ci.yml:2:3" in text
     assert "ci.yml:7:3" in text
     assert "try that" in text
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EMFILE])
+def test_what_the_machine_refuses_is_no_bug(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is named, and what can be done about it."""
+    code, text = _outcome(ExceptionGroup("a", [OSError(number, os.strerror(number), "/data/file")]), capsys)
+
+    assert code == 69
+    assert text.startswith(f"error: cannot use /data/file: {os.strerror(number)}\nhint: ")
+    assert len(text.splitlines()) == 2
+
+
+def test_an_excerpt_comes_from_the_text_that_was_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """The name is relative to the repository, which is not always where the user stands."""
+    place = Span("pyproject.toml", Position(1, 1), Position(1, 2))
+    fault = Diagnostic(place, Severity.ERROR, "some-code", "this is wrong")
+
+    text = _outcome(errors.WorkflowError([fault], texts={"pyproject.toml": "on: oops"}), capsys)[1]
+
+    assert "1 | on: oops" in text
+    assert "1 error in 1 of 1 file" in text
 
 
 def test_a_bug_is_reported_in_a_file_without_secrets(state_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,3 +101,20 @@ def test_a_file_that_is_no_text_is_the_authors_fault(repository: Path) -> None:
 
     with pytest.raises(WorkflowError, match=r"ci\.yml:2:7: The file is not UTF-8"):
         choose_workflow(Path("ci"), "push", repository)
+
+
+@pytest.mark.parametrize("name", [".github", ".", ""])
+def test_a_directory_is_no_workflow(repository: Path, name: str) -> None:
+    """With what to do instead."""
+    with pytest.raises(UsageError, match="is a directory") as raised:
+        choose_workflow(Path(name), "push", repository)
+
+    assert raised.value.hint
+
+
+def test_a_name_that_is_none_outside_a_repository_says_where_one_stands(tmp_path: Path) -> None:
+    """There is nothing to list."""
+    with pytest.raises(UsageError, match="there is no file nightly") as raised:
+        choose_workflow(Path("nightly"), "push", tmp_path)
+
+    assert "there is no .github/workflows here" in str(raised.value.hint)

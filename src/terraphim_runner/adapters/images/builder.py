@@ -20,7 +20,7 @@ from terraphim_runner.adapters.images.manifest import INITRAMFS, KERNEL, LOG, MA
 from terraphim_runner.adapters.images.progress import BuildPhase, progress_within
 from terraphim_runner.adapters.images.root_disk import finish_tree, write_root_disk
 from terraphim_runner.adapters.images.store import read_image
-from terraphim_runner.adapters.images.tool import ToolFailed, full_disk_reported, require
+from terraphim_runner.adapters.images.tool import ToolFailed, access_reported, full_disk_reported, require
 from terraphim_runner.adapters.images.workplace import Workplace, read_ownership, remove_workplace
 from terraphim_runner.domain.errors import HostDiskFull, HostError, InfraError
 
@@ -48,13 +48,14 @@ class ImageBuilder:
         nothing but a log. A second builder of the same image waits for the first and takes its result.
 
         Raises:
-            HostError: a tool is missing, or this user may not build.
+            HostError: a tool is missing, or this user may not build, or not there.
             HostDiskFull: before the build or during it.
             InfraError: the packages cannot be had, or a command of the recipe failed.
             UsageError: the recipe's size_mib is too small for its content.
         """
         blueprint = read_blueprint(recipe)
-        self.images_dir.mkdir(parents=True, exist_ok=True)
+        with access_reported(self.images_dir):
+            self.images_dir.mkdir(parents=True, exist_ok=True)
         image_dir = self.images_dir / blueprint.digest
         if (stored := read_image(image_dir)) is not None:
             return stored.image

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.adapters.images import shelf
 from terraphim_runner.adapters.images.blueprint import read_blueprint
 from terraphim_runner.adapters.images.manifest import INITRAMFS, KERNEL, MANIFEST, ROOT_DISK, Manifest
+from terraphim_runner.adapters.images.tool import access_reported
 from terraphim_runner.domain.errors import ImageMissing, UsageError
 from terraphim_runner.ports.image import Image
 
@@ -67,8 +68,13 @@ class LocalImageStore:
         return stored.image
 
     def list(self) -> list[StoredImage]:
-        """List all images, newest first, whether or not they are their recipes' latest."""
-        found = (read_image(path) for path in self.images_dir.glob("[0-9a-f]*") if path.is_dir())
+        """List all images, newest first, whether or not they are their recipes' latest.
+
+        Raises:
+            HostError: this user may not look at the directory.
+        """
+        with access_reported(self.images_dir):
+            found = [read_image(path) for path in self.images_dir.glob("[0-9a-f]*") if path.is_dir()]
         return sorted((image for image in found if image), key=lambda stored: stored.image.built_at, reverse=True)
 
     def is_current(self, image: Image) -> bool:
@@ -103,7 +109,7 @@ class LocalImageStore:
         """
         stored = self.inspect(name)
         digest = stored.image.digest
-        with shelf.exclusive(self.images_dir, digest, on_wait=_no_word):
+        with access_reported(self.images_dir), shelf.exclusive(self.images_dir, digest, on_wait=_no_word):
             withdrawn = shelf.withdraw(self.images_dir / digest)
             if withdrawn is None:
                 raise UsageError(f"the image {name!r} is in use", hint="Stop the runs that use it first.")

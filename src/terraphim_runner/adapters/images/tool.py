@@ -75,6 +75,19 @@ def full_disk_reported(directory: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def access_reported(directory: Path) -> Iterator[None]:
+    """Turn the system's refusal to let this user at the images into our error."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+            raise HostError(
+                f"cannot use {directory}: {exc.strerror}", hint="Set data_dir to a directory of yours."
+            ) from exc
+        raise
+
+
 def disk_full(directory: Path) -> HostDiskFull:
     """Make the error that says where space is missing."""
     return HostDiskFull(
