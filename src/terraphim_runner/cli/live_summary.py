@@ -27,6 +27,8 @@ def summary(workflow: str, result: RunFinished, width: int) -> list[Text]:
     rows += [Text(""), *_evidence(result, width), Text(""), _verdict(workflow, result)]
     if result.error:
         rows.append(Text(f"    {one_line(result.error)}", "red"))
+    if result.hint:
+        rows.append(Text(f"    {one_line(result.hint)}", "cyan"))
     return [*rows, Text("")]
 
 

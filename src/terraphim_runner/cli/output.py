@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from terraphim_runner.cli.render_json import JsonRenderer
 from terraphim_runner.cli.render_plain import PlainRenderer
 from terraphim_runner.cli.writer import Writer
+from terraphim_runner.domain.event import RunFinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,10 +37,13 @@ class Output:
     writer: Writer
     renderer: EventSink
     on_broken: Callable[[], None] | None = None  # told, perhaps several times, when nobody reads any more
+    has_told_result: bool = False  # ... to a person
 
     def emit(self, event: RunEvent) -> None:
         """Render one event."""
         self.renderer.emit(event)
+        if isinstance(event, RunFinished) and not isinstance(self.renderer, JsonRenderer):
+            self.has_told_result = True
         if self.writer.is_broken and self.on_broken is not None:
             self.on_broken()
 

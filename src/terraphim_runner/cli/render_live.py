@@ -96,6 +96,8 @@ class LiveRenderer:
             case events.StepOutput():
                 prefix = self._prefix(event.job)
                 self._writer.write("".join(self._output_lines(event, prefix)))
+            case events.StepSummary():
+                self._say_summary(event)
             case events.StepStarted():
                 self._say(event.job, Text(f"\u25b8 {one_line(event.name)}", "bold"))
             case events.StepFinished():
@@ -110,6 +112,11 @@ class LiveRenderer:
 
     def _say(self, job: str, text: Text) -> None:
         self._writer.write(self._prefix(job) + self._ansi([text]))
+
+    def _say_summary(self, event: events.StepSummary) -> None:
+        self._say(event.job, Text("  \u2261 Summary", "bold"))
+        for line in event.text.split("\n"):
+            self._say(event.job, Text(f"    {clean(line, has_colours=False)}"))
 
     def _say_failure(self, event: events.StepFinished) -> None:
         if event.outcome in {Conclusion.FAILURE, Conclusion.CANCELLED}:
@@ -149,7 +156,7 @@ class LiveRenderer:
 
     def _label(self, job: str) -> Text:
         jobs = list(self._painter.view.jobs)
-        width = min(max(len(one_line(name)) for name in jobs), 24)
+        width = min(max(len(one_line(name)) for name in jobs), 24, max(self._console.size.width // 4, 8))
         name = Text(one_line(job), _JOB_STYLES[jobs.index(job) % len(_JOB_STYLES)])
         name.truncate(width, overflow="ellipsis", pad=True)
         return name.append(" \u2502 ", "dim")

@@ -58,6 +58,8 @@ class PlainRenderer:
         match event:
             case events.StepOutput():
                 self._write(self._output_lines(event))
+            case events.StepSummary():
+                self._write(self._summary_lines(event))
             case events.RunFinished():
                 self._write(self._result(event))
             case _:
@@ -72,6 +74,10 @@ class PlainRenderer:
             if line is not None:
                 for part in line.text.split("\n"):
                     yield prefix + _MARKS[line.kind] + clean(part, has_colours=self._has_colours)
+
+    def _summary_lines(self, event: events.StepSummary) -> Iterator[str]:
+        for line in event.text.split("\n"):
+            yield f"{one_line(event.job)}/{event.step} summary | {clean(line, has_colours=False)}"
 
     def _line(self, event: _OneLineEvent) -> str:
         match event:
@@ -116,6 +122,8 @@ class PlainRenderer:
         yield f"{self._word(result.conclusion)} in {duration_text(result.duration_s)}"
         if result.error:
             yield f"error: {one_line(result.error)}"
+        if result.hint:
+            yield f"hint: {one_line(result.hint)}"
         for job in result.jobs:
             facts = job_facts(job)
             yield f"  {job.conclusion.value:<9} {one_line(job.name)}{facts and f' ({facts})'}"

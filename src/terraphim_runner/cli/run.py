@@ -19,7 +19,7 @@ from terraphim_runner.cli.error_handler import INTERRUPTED
 from terraphim_runner.cli.output import OutputFormat, open_messages, open_output
 from terraphim_runner.cli.workflow_choice import choose_workflow, current_directory
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import InfraError, UsageError
+from terraphim_runner.domain.errors import InfraError, RunnerError, StateError, UsageError, WorkflowError
 from terraphim_runner.domain.event import Notice
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.settings.host import HostCapacity
@@ -130,7 +130,10 @@ def run(
 
 def _show_plan(local_run: LocalRun, settings: Settings, output: OutputFormat) -> None:
     with open_messages() as messages:
-        plan = anyio.run(plan_local_run, local_run, settings, messages)
+        try:
+            plan = anyio.run(plan_local_run, local_run, settings, messages)
+        except WorkflowError as error:
+            raise WorkflowError(error.diagnostics, texts={local_run.file: local_run.text}) from error
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(dry_run_data(plan)))
         return
@@ -141,12 +144,25 @@ def _show_plan(local_run: LocalRun, settings: Settings, output: OutputFormat) ->
 async def _execute(local_run: LocalRun, settings: Settings, output: Output) -> int:
     cancellation = Cancellation()
     output.on_broken = cancellation.request
-    result: RunFinished | None = None
+    code = INTERRUPTED
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_obey_signals, cancellation, tasks.cancel_scope, output)
-        result = await run_locally(local_run, settings, output, cancellation)
+        code = await _run(local_run, settings, output, cancellation)
         tasks.cancel_scope.cancel()
-    return INTERRUPTED if result is None else exit_code(result)
+    return code
+
+
+async def _run(local_run: LocalRun, settings: Settings, output: Output, cancellation: Cancellation) -> int:
+    try:
+        return exit_code(await run_locally(local_run, settings, output, cancellation))
+    except WorkflowError as error:
+        raise WorkflowError(error.diagnostics, texts={local_run.file: local_run.text}) from error
+    except StateError:
+        raise
+    except RunnerError as error:
+        if output.has_told_result:  # the error and its hint with it: not twice
+            return error.exit_code
+        raise
 
 
 async def _obey_signals(cancellation: Cancellation, scope: anyio.CancelScope, output: Output) -> None:
@@ -198,6 +214,8 @@ def _read_payload(path: Path | None) -> Mapping[str, Any]:
         payload = json.loads(text)
     except OSError as error:
         raise UsageError(f"cannot read the event file {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise UsageError(f"the event file {path} is nested too deeply") from error
     except ValueError as error:
         raise UsageError(f"the event file {path} is not JSON: {error}") from error
     if not isinstance(payload, dict):

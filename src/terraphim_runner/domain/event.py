@@ -105,6 +105,16 @@ class StepOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class StepSummary:
+    """What a step wrote to GITHUB_STEP_SUMMARY: Markdown, masked."""
+
+    at: datetime
+    job: str
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step ended; `exit_code` is None where no process ran; `reason` says why it was skipped or failed."""
 
@@ -207,6 +217,7 @@ class RunFinished:
     duration_s: float
     jobs: tuple[JobResult, ...]
     error: str | None = None
+    hint: str | None = None  # what can be done about the error
 
 
 RunEvent = (
@@ -217,6 +228,7 @@ RunEvent = (
     | JobStarted
     | StepStarted
     | StepOutput
+    | StepSummary
     | StepFinished
     | JobFinished
     | VmReleased

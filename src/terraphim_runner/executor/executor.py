@@ -67,6 +67,12 @@ class _Progress:
     jobs: list[JobResult] = field(default_factory=list)
     session: Session | None = None
     error: str | None = None
+    hint: str | None = None
+
+    def blame(self, error: RunnerError) -> None:
+        """Take what is to blame; what comes after the first is its consequence."""
+        if self.error is None:
+            self.error, self.hint = str(error), error.hint
 
 
 class WorkflowExecutor:
@@ -100,10 +106,10 @@ class WorkflowExecutor:
         try:
             await self._execute(request, cancellation, progress)
         except InfraError as error:
-            progress.error = str(error)
+            progress.blame(error)
             _log.debug("infrastructure failure", run=request.run_id, exc_info=True)
         except RunnerError as error:  # no VM can be had: the caller says what mends it
-            progress.error = str(error)
+            progress.blame(error)
             self._sink.emit(self._finished(request, progress, started_s, is_cancelled=False))
             raise
         except anyio.get_cancelled_exc_class():
@@ -167,7 +173,7 @@ class WorkflowExecutor:
         try:
             await self._sessions.release_session(session, end)
         except RunnerError as error:
-            progress.error = progress.error or str(error)
+            progress.blame(error)
             return
         duration_s = self._clock.monotonic_s() - started_s
         self._sink.emit(VmReleased(self._clock.now(), request.run_id, session.id, str(session.vm_id), duration_s))
@@ -176,7 +182,7 @@ class WorkflowExecutor:
         try:
             await clean_up(frame)
         except InfraError as error:
-            progress.error = progress.error or str(error)
+            progress.blame(error)
 
     def _frame(self, request: RunRequest, cancellation: Cancellation, session: Session) -> RunFrame:
         return RunFrame(
@@ -236,6 +242,7 @@ class WorkflowExecutor:
             duration_s=self._clock.monotonic_s() - started_s,
             jobs=tuple(progress.jobs),
             error=progress.error,
+            hint=progress.hint,
         )
 
     def _evidence(self, request: RunRequest, session: Session | None) -> VmEvidence | None:

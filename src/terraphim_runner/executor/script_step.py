@@ -108,6 +108,7 @@ class ScriptStep:
     def _apply(self, files: Mapping[str, bytes]) -> tuple[dict[str, str], str | None]:
         """Take over what the script wrote; give its outputs and, if a file is wrong, the fault."""
         outputs = dict(self._log.results.outputs)
+        self._log.summarize(_text(files["step_summary"]))
         try:
             environment = parse_assignments(_text(files["env"]))
             outputs |= parse_assignments(_text(files["output"]))

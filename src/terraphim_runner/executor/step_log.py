@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from terraphim_runner.domain.event import StepOutput
+from terraphim_runner.domain.event import StepOutput, StepSummary
 from terraphim_runner.executor.line import LineSplitter
 from terraphim_runner.executor.workflow_command import WorkflowCommand, parse_workflow_command
 from terraphim_runner.ports.vm import Stream
@@ -60,6 +60,12 @@ class StepLog:
     def say(self, text: str) -> None:
         """Log a line of the runner's own."""
         self._send([self._masker.mask(line) for line in text.split("\n")])
+
+    def summarize(self, text: str) -> None:
+        """Tell what the step wrote to GITHUB_STEP_SUMMARY, if anything."""
+        if text.strip():
+            masked = "\n".join(self._masker.mask(line) for line in text.rstrip().split("\n"))
+            self._sink.emit(StepSummary(self._clock.now(), self._place.job, self._place.step, masked))
 
     def _emit(self, lines: list[str]) -> None:
         shown = []

@@ -63,6 +63,7 @@ class _Story:
             events.StepStarted(self.at(), job, 2, "Run tests"),
             events.StepOutput(self.at(), job, 2, noise),
             events.StepOutput(self.at(), job, 2, failed),
+            events.StepSummary(self.at(), job, 2, "# Tests\n1 \x1b]0;evil\x07failed"),
             events.StepFinished(self.at(5), job, 2, "Run tests", failure, failure, 1, 65.3),
             events.StepFinished(self.at(), job, 3, "Upload", skipped, skipped, None, 0.0, "success() is false"),
             events.JobFinished(self.at(), job, Conclusion.FAILURE, 66.2),
@@ -96,7 +97,9 @@ class _Story:
         vm = events.VmEvidence(
             "vm-1.g3", "default", "qemu", "restored", is_reused_slot=True, allocation_s=0.058, commands=4
         )
-        return events.RunFinished(self.at(), RUN, Conclusion.FAILURE, vm, 1, 1, 67.0, jobs, "the VM was slow")
+        return events.RunFinished(
+            self.at(), RUN, Conclusion.FAILURE, vm, 1, 1, 67.0, jobs, "the VM was slow", "try again"
+        )
 
 
 @pytest.fixture

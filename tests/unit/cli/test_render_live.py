@@ -64,7 +64,7 @@ def _view(story: Sequence[events.RunEvent], count: int) -> RunView:
 
 def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[events.RunEvent]) -> None:
     """Jobs are told apart by name; failures stand out; what steps print steers nothing."""
-    assert _screen(_render(story, _console()))[-29:] == [
+    assert _screen(_render(story, _console()))[-33:] == [
         "warning: the submodule vendor is left empty",
         "test (3.12) \u2502 \u25b8 Check out",
         "test (3.12) \u2502 \u25b8 Run tests",
@@ -74,6 +74,9 @@ def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[e
         "test (3.12) \u2502   Error: 1 failed",
         "test (3.12) \u2502   Error: see above",
         "test (3.12) \u2502   F\u00fc\ufffd",
+        "test (3.12) \u2502   \u2261 Summary",
+        "test (3.12) \u2502     # Tests",
+        "test (3.12) \u2502     1 failed",
         "test (3.12) \u2502 \u2717 Run tests  exit code 1, 1m 05s",
         "\u2500" * 59,
         "  \u2717 test (3.12)                                      1m 06s",
@@ -90,6 +93,7 @@ def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[e
         "",
         "  \u2717 CI failure in 1m 07s",
         "    the VM was slow",
+        "    try again",
         "",
         "",
     ]
