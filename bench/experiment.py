@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
+from bench import validate
 from bench.bare.floor import receive_s, send_s
 from bench.pairing import time_steps
 from bench.sample import Bound, Relation, Subject, Target
@@ -87,6 +88,14 @@ async def _file_out(bench: Bench, count: int) -> Figures:
     async with _both_machines(bench) as (vm, machine):
         await _put(vm)
         return await _in_turns(partial(_get, vm), _in_thread(receive_s, machine, _FILE_MIB * _MIB), count)
+
+
+async def _validate_files(_: Bench, count: int) -> Figures:
+    return await _in_turns(_in_thread(validate.check_files_s), _in_thread(validate.parse_files_s), count)
+
+
+async def _validate_start(_: Bench, count: int) -> Figures:
+    return await _in_turns(_in_thread(validate.start_s), _in_thread(validate.start_libraries_s), count)
 
 
 EXPERIMENTS = (
@@ -175,6 +184,8 @@ EXPERIMENTS = (
         count=7,
         quick_count=3,
     ),
+    Experiment(validate.FILES, _validate_files, count=5, quick_count=1),
+    Experiment(validate.START, _validate_start, count=20, quick_count=5),
 )
 
 

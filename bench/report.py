@@ -74,6 +74,8 @@ def _samples(samples: Samples, what: str) -> dict[str, Any]:
 def _figure(comparison: Comparison) -> str:
     if comparison.subject.relation is Relation.ADDED_MS:
         return f"{comparison.figure:+.2f} ms"
+    if comparison.subject.relation is Relation.PER_SECOND:
+        return f"{comparison.figure:.0f} /s"
     return f"{comparison.figure:.2f} x"
 
 

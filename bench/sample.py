@@ -13,6 +13,7 @@ class Relation(Enum):
     RATIO = "ratio"  # ours / floor
     SPEED_RATIO = "speed ratio"  # floor / ours: above 1 we are faster
     ADDED_MS = "added ms"  # ours - floor
+    PER_SECOND = "per second"  # how many of ours; the floor is shown beside it
 
 
 class Bound(Enum):
@@ -95,6 +96,8 @@ class Comparison:
                 return floor / ours
             case Relation.ADDED_MS:
                 return (ours - floor) * 1000
+            case Relation.PER_SECOND:
+                return 1 / ours
 
     @property
     def verdict(self) -> Verdict:
