@@ -39,7 +39,7 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], host:
     sources = [
         source.from_flags(flags),
         source.from_environ(environ),
-        source.from_toml(config_file(environ), is_required=CONFIG_VARIABLE in environ),
+        source.from_toml(config_file(environ), is_required=bool(environ.get(CONFIG_VARIABLE))),
     ]
     merged = _defaults(environ)
     for each in reversed(sources):

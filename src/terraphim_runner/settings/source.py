@@ -79,7 +79,7 @@ def _environ_value(name: str, text: str) -> object:
         return text
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is not JSON: {error}") from error
 
 

@@ -159,6 +159,11 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     assert "there is no settings file" in _faults(tmp_path=tmp_path, environ={"TERRAPHIM_CONFIG": "/no/such"})
 
 
+def test_an_empty_variable_names_no_file(tmp_path: Path) -> None:
+    """As every empty variable, it counts as not set."""
+    assert _load(tmp_path=tmp_path, environ={"TERRAPHIM_CONFIG": ""}).accel is Accel.AUTO
+
+
 def test_a_variable_that_looks_like_json_and_is_not_is_a_fault(tmp_path: Path) -> None:
     """The message names the variable."""
     assert "TERRAPHIM_LABELS is not JSON" in _faults(tmp_path=tmp_path, environ={"TERRAPHIM_LABELS": "{gpu"})
