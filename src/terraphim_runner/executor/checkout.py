@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import FileTransferFailed, HostError
+from terraphim_runner.domain.errors import FileTransferFailed
 from terraphim_runner.executor.script_step import StepEnd
 from terraphim_runner.ports.vm import TreePlacement
 
@@ -24,6 +24,7 @@ async def check_out(frame: JobFrame, inputs: Mapping[str, str], log: StepLog) ->
 
     Raises:
         MachineLost | GuestError: the VM failed, not the step.
+        HostError: this machine did, as where git or room for a copy is missing.
     """
     work_tree = frame.run.work_tree
     if work_tree is None:
@@ -35,7 +36,7 @@ async def check_out(frame: JobFrame, inputs: Mapping[str, str], log: StepLog) ->
         async with work_tree.snapshot() as tree:
             log.say(f"Copying {len(tree.paths)} files of the work tree {tree.root} to {path}")
             await frame.run.session.put_tree(tree, TreePlacement(path, user="runner"))
-    except (FileTransferFailed, HostError) as error:
+    except FileTransferFailed as error:
         return _failed(log, str(error))
     return StepEnd(
         Conclusion.SUCCESS, outputs={"ref": frame.github.get("ref", ""), "commit": frame.github.get("sha", "")}

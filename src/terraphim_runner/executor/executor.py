@@ -108,7 +108,7 @@ class WorkflowExecutor:
         except InfraError as error:
             progress.blame(error)
             _log.debug("infrastructure failure", run=request.run_id, exc_info=True)
-        except RunnerError as error:  # no VM can be had: the caller says what mends it
+        except RunnerError as error:  # this machine, or who uses it, is to blame: the caller says what mends it
             progress.blame(error)
             self._sink.emit(self._finished(request, progress, started_s, is_cancelled=False))
             raise

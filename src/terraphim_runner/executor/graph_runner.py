@@ -70,7 +70,7 @@ class GraphRunner:
         """Run every job that is due; those that are not get their reason.
 
         Raises:
-            InfraError: the VM failed; the jobs after it have no result.
+            InfraError | HostError: the VM or this machine failed; the jobs after it have no result.
         """
         for plan in self._plans:
             self._records[fold_case(plan.id)] = await self._run_job(plan)

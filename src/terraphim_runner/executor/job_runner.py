@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import ExpressionError, InfraError, WorkflowError
+from terraphim_runner.domain.errors import ExpressionError, HostError, InfraError, WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobResult, JobStarted, StepFinished, StepResult, StepStarted
 from terraphim_runner.executor.checkout import check_out
 from terraphim_runner.executor.frame import CONTEXTS
@@ -57,7 +57,7 @@ class JobRunner:
         self._deadline_s = self._clock.monotonic_s() + timeout_s
         self._record = JobRecord()
         self._results: list[StepResult] = []
-        self._infra_error: InfraError | None = None
+        self._trouble: InfraError | HostError | None = None
         self._executions = AsyncExitStack()
         self.end: JobEnd | None = None
 
@@ -65,7 +65,8 @@ class JobRunner:
         """Run every step whose condition holds; `end` then tells how the job ended.
 
         Raises:
-            InfraError: the VM failed; the events up to there, the job's end included, were sent.
+            InfraError | HostError: the VM or this machine failed; the events up to there, the job's end
+                included, were sent.
         """
         started_s = self._clock.monotonic_s()
         self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
@@ -77,8 +78,8 @@ class JobRunner:
         self._sink.emit(
             JobFinished(self._clock.now(), result.key, result.conclusion, result.duration_s, result.reason)
         )
-        if self._infra_error is not None:
-            raise self._infra_error
+        if self._trouble is not None:
+            raise self._trouble
 
     async def _run_step(self, number: int, step: WorkingStep) -> None:
         name = step_name(step, self._frame.scope(self._record), CONTEXTS)
@@ -96,8 +97,8 @@ class JobRunner:
 
     def _skip_reason(self, step: WorkingStep, log: StepLog) -> str | StepEnd | None:
         """Give why the step does not run: a text, or a failure to decide; None if it runs."""
-        if self._infra_error is not None:
-            return f"the VM failed: {self._infra_error}"
+        if self._trouble is not None:
+            return _what_failed(self._trouble)
         try:
             if step.condition.parsed.evaluate(self._frame.scope(self._record)):
                 return None
@@ -126,8 +127,8 @@ class JobRunner:
                     )
                 case UsesStep():
                     return await check_out(self._frame, evaluate_mapping(step.with_, scope), log)
-        except (WorkflowError, InfraError) as error:
-            self._infra_error = error if isinstance(error, InfraError) else None
+        except (WorkflowError, InfraError, HostError) as error:
+            self._trouble = None if isinstance(error, WorkflowError) else error
             log.say(f"##[error]{error}")
             return StepEnd(Conclusion.FAILURE, reason=str(error))
 
@@ -163,7 +164,7 @@ class JobRunner:
 
     def _finish(self, number: int, name: str, step: WorkingStep, end: StepEnd, duration_s: float) -> None:
         conclusion = end.outcome
-        if conclusion is Conclusion.FAILURE and self._infra_error is None and self._continues(step):
+        if conclusion is Conclusion.FAILURE and self._trouble is None and self._continues(step):
             conclusion = Conclusion.SUCCESS
         self._record.add(step.id, StepRecord(end.outcome, conclusion, end.outputs))
         result = StepResult(number, name, end.outcome, conclusion, end.exit_code, duration_s, end.reason)
@@ -211,14 +212,18 @@ class JobRunner:
         return JobEnd(result, NeedsRecord(Conclusion.SUCCESS if is_forgiven else conclusion, outputs))
 
     def _conclusion(self) -> tuple[Conclusion, str | None]:
-        if self._infra_error is not None:
-            return Conclusion.FAILURE, f"the VM failed: {self._infra_error}"
+        if self._trouble is not None:
+            return Conclusion.FAILURE, _what_failed(self._trouble)
         if self._frame.run.cancellation.is_requested:
             return Conclusion.CANCELLED, "the run was cancelled"
         if self._record.status is Conclusion.FAILURE:
             failed = next(step for step in self._results if step.conclusion is Conclusion.FAILURE)
             return Conclusion.FAILURE, f"step {failed.number} failed: {failed.name}"
         return Conclusion.SUCCESS, None
+
+
+def _what_failed(trouble: InfraError | HostError) -> str:
+    return f"the VM failed: {trouble}" if isinstance(trouble, InfraError) else str(trouble)
 
 
 def _text(value: Template | Text | None, scope: Scope) -> str | None:

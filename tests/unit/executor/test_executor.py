@@ -14,7 +14,7 @@ from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import ImageMissing, InfraError, RestoreFailed, WorkflowError
+from terraphim_runner.domain.errors import HostDiskFull, ImageMissing, InfraError, RestoreFailed, WorkflowError
 from terraphim_runner.domain.event import (
     JobFinished,
     RunEvent,
@@ -22,6 +22,7 @@ from terraphim_runner.domain.event import (
     StepFinished,
     StepOutput,
     StepStarted,
+    StepSummary,
     VmReleased,
 )
 from terraphim_runner.domain.ident import RunId
@@ -36,6 +37,10 @@ from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from terraphim_runner.ports.vm import Tree
+    from terraphim_runner.ports.work_tree import WorkTree
 
 pytestmark = pytest.mark.anyio
 
@@ -66,9 +71,10 @@ class _World:
     def lines(self) -> list[str]:
         return [line for event in self.of(StepOutput) for line in event.lines]
 
-    async def run(self, text: str) -> RunFinished:
+    async def run(self, text: str, work_tree: WorkTree | None = None) -> RunFinished:
         executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self)
-        return await executor.execute_workflow(_request(text), self.cancellation)
+        request = replace(_request(text), work_tree=work_tree)
+        return await executor.execute_workflow(request, self.cancellation)
 
     def _script(self, call: Call) -> Behaviour:
         script = next((text for path, text in call.command.files.items() if path in call.command.argv), None)
@@ -162,6 +168,38 @@ async def test_p6_a_machine_that_cannot_run_vms_is_said_in_the_result_and_to_the
 
     assert world.of(RunFinished)[0].conclusion is Conclusion.FAILURE
     assert world.of(RunFinished)[0].error == "no image"
+
+
+class _UnreadableWorkTree:
+    def snapshot(self) -> AbstractAsyncContextManager[Tree]:
+        raise HostDiskFull("no room for a copy", hint="free some space")
+
+
+async def test_p6_a_work_tree_that_cannot_be_read_is_no_fault_of_the_workflow() -> None:
+    """The result names it with its remedy, what follows does not run, and the VM is given back."""
+    steps = "- uses: actions/checkout@v4\n  continue-on-error: true\n- run: next\n  if: always()"
+    async with _world() as world:
+        with pytest.raises(HostDiskFull):
+            await world.run(_job(steps), _UnreadableWorkTree())
+
+    result = world.of(RunFinished)[-1]
+    assert (result.conclusion, result.error, result.hint) == (
+        Conclusion.FAILURE,
+        "no room for a copy",
+        "free some space",
+    )
+    assert world.scripts == []
+    assert (result.allocations, result.releases) == (1, 1)
+
+
+async def test_a_step_summary_is_told_with_secrets_masked() -> None:
+    """It is what the author wants people to read."""
+    summary = {"GITHUB_STEP_SUMMARY": b"# Done\nwith s3cret\n"}
+    behaviour = Behaviour(output=((Stream.STDOUT, b"::add-mask::s3cret\n"),), files=summary)
+    async with _world(say=behaviour) as world:
+        await world.run(_job("- run: quiet\n- run: say"))
+
+    assert [(event.step, event.text) for event in world.of(StepSummary)] == [(2, "# Done\nwith ***")]
 
 
 async def test_p6_a_vm_that_cannot_be_released_is_never_green() -> None:

@@ -194,5 +194,8 @@ def _store_findings(cache: Path, findings: Findings) -> None:
     with suppress(OSError):  # only a cache
         cache.parent.mkdir(parents=True, exist_ok=True)
         fresh = cache.with_name(f"{cache.name}.{os.getpid()}")
-        fresh.write_text(json.dumps(asdict(findings), indent=1))
-        fresh.replace(cache)
+        try:
+            fresh.write_text(json.dumps(asdict(findings), indent=1))
+            fresh.replace(cache)
+        finally:
+            fresh.unlink(missing_ok=True)  # where there is no room for it

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from terraphim_runner.domain.errors import HostError
+from terraphim_runner.domain.errors import HostDiskFull, HostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,10 @@ class Git:
         """
         code, output, complaint = await self._execute(arguments, stdin)
         if code != 0:
-            raise HostError(f"git {arguments[0]} failed in {self.directory}: {complaint or f'exit code {code}'}")
+            message = f"git {arguments[0]} failed in {self.directory}: {complaint or f'exit code {code}'}"
+            if "No space left on device" in complaint:
+                raise HostDiskFull(message, hint="free some disk space and try again")
+            raise HostError(message)
         return output
 
     async def line(self, *arguments: str) -> str | None:
@@ -63,6 +66,21 @@ class Git:
         """Give what it complains about, None where it does not."""
         code, _, complaint = await self._execute(arguments, None)
         return None if code == 0 else complaint or f"exit code {code}"
+
+    async def is_repository(self) -> bool:
+        """Tell whether `directory` is in a repository.
+
+        Raises:
+            HostError: it is in one that git will not read, as where it belongs to another user.
+        """
+        complaint = await self.complaint("rev-parse", "--git-dir")
+        if complaint is None:
+            return True
+        if "not a git repository" in complaint:
+            return False
+        lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+        remedy = next((line for line in lines if line.startswith("git config ")), None)
+        raise HostError(f"git cannot read the repository at {self.directory}: {lines[0]}", hint=remedy)
 
     async def _execute(self, arguments: tuple[str, ...], stdin: bytes | None) -> tuple[int, bytes, str]:
         try:

@@ -44,11 +44,8 @@ class GitWorkTree:
 
     async def _find_source(self) -> Source:
         git = Git(self._directory)
-        complaint = await git.complaint("rev-parse", "--show-toplevel")
-        if complaint is None:
+        if await git.is_repository():
             return await _describe(git)
-        if "not a git repository" not in complaint:
-            raise HostError(f"git cannot read the repository at {self._directory}: {complaint}")
         self._warn(
             f"{self._directory} is not a git repository: the run gets every file that .gitignore does not name, "
             "and a repository without commits"

@@ -17,8 +17,14 @@ _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+)/([^/]+?)(?:\.git)?/?$")
 
 
 async def read_repository(directory: Path) -> Repository:
-    """Ask git; outside a repository, and in one without commits, the answers stay empty."""
-    ask = Git(directory).line
+    """Ask git; outside a repository, and in one without commits, the answers stay empty.
+
+    Raises:
+        HostError: git is missing, or will not read the repository.
+    """
+    git = Git(directory)
+    await git.is_repository()
+    ask = git.line
     head = await ask("symbolic-ref", "--quiet", "HEAD")
     top = await ask("rev-parse", "--show-toplevel")
     return Repository(
