@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HARMLESS_INPUTS = frozenset({"path", "fetch-depth", "fetch-tags", "persist-credentials", "clean", "show-progress",
                               "set-safe-directory", "token", "filter"})  # fmt: skip
+_ACTION_HINT = "only actions/checkout is built in so far; do the same with commands in a `run` step"
 _FALSE = frozenset({"", "false"})
 
 
@@ -100,7 +101,7 @@ def _shell_faults(shell: str | None, span: Span) -> Iterator[Diagnostic]:
 def _uses_faults(step: UsesStep) -> Iterator[Diagnostic]:
     name = step.uses.value.partition("@")[0]
     if name != CHECKOUT:
-        yield _fault(step.uses.span, f"the action {step.uses.value}", "Only actions/checkout is built in so far.")
+        yield _fault(step.uses.span, f"the action {step.uses.value}", _ACTION_HINT)
         return
     if isinstance(step.with_, Template):
         yield _fault(step.with_.span, "an expression for all inputs of actions/checkout")

@@ -61,10 +61,11 @@ class SessionManager:
         self._sessions: dict[SessionId, Session] = {}
         self._released: dict[SessionId, anyio.Event] = {}
         self._stack = AsyncExitStack()
+        self.reconciled: tuple[VmId, ...] = ()  # what dead runners had left when this one started
 
     async def __aenter__(self) -> Self:
         """Settle what dead runners left; start the reaper."""
-        await self.reconcile()
+        self.reconciled = tuple(await self.reconcile())
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(tasks.cancel_scope.cancel)

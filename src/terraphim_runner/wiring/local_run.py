@@ -13,6 +13,7 @@ from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.domain.event import Notice
 from terraphim_runner.domain.ident import RunId
+from terraphim_runner.executor.empty_context import empty_references
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.executor.support import unsupported
 from terraphim_runner.ports.vm import VmType
@@ -26,7 +27,7 @@ from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.time_zone import time_zone_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from terraphim_runner.domain.event import RunFinished
@@ -94,11 +95,12 @@ async def run_locally(
     plan = await plan_local_run(run, settings, sink)
     if faults := unsupported(plan):
         raise WorkflowError(faults)
-    if warning := isolation_warning(settings):
-        sink.emit(Notice(datetime.now(UTC), "warning", warning))
 
     def warn(message: str) -> None:
         sink.emit(Notice(datetime.now(UTC), "warning", message))
+
+    for warning in _warnings(plan, settings):
+        warn(warning)
 
     machine = plan.machine
     request = RunRequest(
@@ -109,8 +111,18 @@ async def run_locally(
         work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
     )
     async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
+        if left := len(sessions.reconciled):
+            warn(f"released {'a VM' if left == 1 else f'{left} VMs'} that an earlier run left when it was killed")
         executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink)
         return await executor.execute_workflow(request, cancellation)
+
+
+def _warnings(plan: RunPlan, settings: Settings) -> Iterator[str]:
+    if warning := isolation_warning(settings):
+        yield warning
+    if references := empty_references(plan):
+        listed = ", ".join(f"{name} (line {line})" for name, line in references.items())
+        yield f"a local run has no secrets and no variables; these are empty: {listed}"
 
 
 def _read(run: LocalRun, sink: EventSink) -> Workflow:
