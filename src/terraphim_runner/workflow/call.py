@@ -13,6 +13,7 @@ from terraphim_runner.workflow.evaluation import evaluate_template, evaluate_val
 from terraphim_runner.workflow.event import WorkflowCall
 from terraphim_runner.workflow.input import default_value, typed_value
 from terraphim_runner.workflow.job import CallJob
+from terraphim_runner.workflow.permission import granted, permission_faults
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.reference import contexts_of
 from terraphim_runner.workflow.suggestion import did_you_mean
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value as Data
     from terraphim_runner.workflow.document import Workflow
+    from terraphim_runner.workflow.permission import Grant
     from terraphim_runner.workflow.value import Text, ValueMap
 
     Resolve = Callable[[str], str | None]
@@ -199,11 +201,15 @@ def _fault(span: Span, code: str, message: str, hint: str | None) -> Diagnostic:
     return Diagnostic(span, Severity.ERROR, code, message, hint)
 
 
-def check_calls(workflow: Workflow, loader: WorkflowLoader, callers: Sequence[str] = ()) -> Iterator[Diagnostic]:
+def check_calls(
+    workflow: Workflow, loader: WorkflowLoader, callers: Sequence[str] = (), grant: Grant = None
+) -> Iterator[Diagnostic]:
     """Give what is wrong with a workflow's calls, and with those of the workflows it calls.
 
     Workflows of other repositories that cannot be had are passed over: that may be no fault of this file.
+    `grant` is what jobs may do for which nothing is written.
     """
+    grant = granted(workflow.permissions, grant)
     chain = (*callers, workflow.file)
     for job in workflow.jobs:
         if not isinstance(job, CallJob):
@@ -215,4 +221,6 @@ def check_calls(workflow: Workflow, loader: WorkflowLoader, callers: Sequence[st
             own = [each for each in error.diagnostics if each.span.file == workflow.file]
             yield from (each for each in own if each.code != "remote-workflow")
         else:
-            yield from check_calls(called, loader, chain)
+            own_grant = granted(job.permissions, grant)
+            yield from permission_faults(job, called, own_grant)
+            yield from check_calls(called, loader, chain, own_grant)

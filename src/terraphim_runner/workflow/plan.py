@@ -24,6 +24,7 @@ from terraphim_runner.workflow.job import CallJob, NormalJob
 from terraphim_runner.workflow.job_graph import closure, order
 from terraphim_runner.workflow.machine import Claim, LabelTable, choose_machine, evaluate_runs_on
 from terraphim_runner.workflow.matrix import plan_strategy
+from terraphim_runner.workflow.permission import granted, permission_faults
 from terraphim_runner.workflow.reference import contexts_of
 from terraphim_runner.workflow.run_plan import AnyJobPlan, CallLegPlan, CallPlan, JobPlan, LegPlan, RunPlan
 from terraphim_runner.workflow.suggestion import did_you_mean
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.job import Job
     from terraphim_runner.workflow.machine import Demand, Machine
     from terraphim_runner.workflow.matrix import Leg, StrategyPlan
+    from terraphim_runner.workflow.permission import Grant
     from terraphim_runner.workflow.run_plan import ConcurrencyPlan
 
 
@@ -49,6 +51,7 @@ class Setting:
     skip_unserved: bool = False  # report legs that no VM type serves as skipped, instead of refusing the run
     callers: tuple[str, ...] = ()  # the files from the run's workflow down to the one whose jobs are planned
     prefix: str = ""  # of keys and names: `deploy / `
+    grant: Grant = None  # what GITHUB_TOKEN may do in a job that says nothing of it
 
     def knows(self, part: object) -> bool:
         """Tell whether a part of the model can be evaluated by now."""
@@ -83,7 +86,12 @@ def plan_run(
     """
     jobs = workflow.jobs if job_id is None else _chosen(workflow, job_id)
     values = _run_inputs(workflow, event, inputs)
-    setting = replace(setting, callers=(workflow.file,), contexts=_contexts(workflow, event, setting, values))
+    setting = replace(
+        setting,
+        callers=(workflow.file,),
+        contexts=_contexts(workflow, event, setting, values),
+        grant=granted(workflow.permissions, setting.grant),
+    )
     faults: list[Diagnostic] = []
     planned = _plan_jobs(jobs, setting, faults)
     concurrency = _guarded(lambda: plan_concurrency(workflow.concurrency, setting.scope), faults)
@@ -122,6 +130,9 @@ def plan_call(job: CallJob, setting: Setting) -> CallPlan:
     """
     workflow = setting.loader.load(job, setting.callers)
     trigger = trigger_of(job, workflow)
+    grant = granted(job.permissions, setting.grant)
+    if excess := [*permission_faults(job, workflow, grant)]:
+        raise WorkflowError(excess)
     strategy = _strategy(job, setting)
     plan = CallPlan(
         key=setting.prefix + job.id.value, job=job, workflow=workflow, trigger=trigger, strategy=strategy
@@ -254,6 +265,7 @@ def _inner(plan: CallPlan, suffix: str, inputs: Object | None, setting: Setting)
         contexts=contexts,
         callers=(*setting.callers, plan.workflow.file),
         prefix=f"{plan.key}{suffix} / ",
+        grant=granted(plan.workflow.permissions, granted(plan.job.permissions, setting.grant)),
     )
 
 
