@@ -55,7 +55,11 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Build an image, or find that it is there already."""
+    """Build an image, or find that it is there already.
+
+    Takes a minute or two and some 500 MB below data_dir; packages come from the mirrors this machine uses.
+    VMs of an older build keep it; new runs need the current one.
+    """
     settings = _settings()
     found = recipe_book().find(recipe or settings.vm_type(DEFAULT_VM_TYPE).image)
     started_at = datetime.now(UTC)
@@ -99,10 +103,10 @@ def inspect(name: NameArgument, output: OutputOption = ReportFormat.TEXT) -> Non
 @app.command()
 def remove(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Names, or the first 8 or more characters of digests.")
+        list[str], typer.Argument(metavar="NAME", help="Names, or the first 8 or more characters of digests.")
     ],
 ) -> None:
-    """Remove images that no virtual machine uses."""
+    """Remove images that no virtual machine uses. Exit status 64 if one does."""
     store = image_store(_settings())
     for name in names:
         removed = store.remove(name).image

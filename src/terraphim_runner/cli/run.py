@@ -101,8 +101,10 @@ def run(
     What actions/checkout yields there is this work tree: tracked files and untracked ones that are not
     ignored, with your changes. Ctrl-C stops the run in good order, a second one at once.
 
+    A local run has no secrets, no variables and no token. Settings: terraphim-runner doctor --output json.
+
     Exit status: 0 success, 1 failure, 2 faults in the workflow, 64 wrong usage, 69 this machine or the VM
-    failed, 75 no session to be had, 130 interrupted.
+    failed, 70 a bug of terraphim-runner, 75 no session to be had, 130 interrupted, 141 nobody reads the output.
     """
     settings = load_settings({"provider": provider}, os.environ, HostCapacity.measure())
     chosen = choose_workflow(workflow, event, current_directory())

@@ -40,7 +40,7 @@ def verify(provider: ProviderOption = None, output: OutputOption = ReportFormat.
 
     Runs five scenarios and prints what was claimed beside what was observed.
 
-    Exit status: 0 if every claim held, 1 if not.
+    Exit status: 0 if every claim held, 1 if not, 69 if this machine cannot run VMs.
     """
     settings = load_settings({"provider": provider}, os.environ, HostCapacity.measure())
     configure_log(settings.log_level)
