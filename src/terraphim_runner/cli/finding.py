@@ -19,6 +19,7 @@ _PACKAGES = {
     "git": "git",
     "mksquashfs": "squashfs-tools",
     "setpriv": "util-linux",
+    "prlimit": "util-linux",
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
     "tar": "tar",
@@ -87,7 +88,7 @@ def _program(facts: HostFacts, name: str, level_if_missing: Level) -> Finding:
     if path is not None:
         return Finding(name, Level.OK, path)
     purpose = "to build images" if name in _FOR_IMAGES else "for every run"
-    remedy = f"sudo apt-get install {_PACKAGES[name]}"
+    remedy = f"{'' if facts.is_root else 'sudo '}apt-get install {_PACKAGES[name]}"
     return Finding(name, level_if_missing, f"not installed; needed {purpose}", remedy)
 
 
@@ -107,10 +108,18 @@ def _kvm(facts: HostFacts) -> Iterator[Finding]:
             "kvm", Level.NOTE, "there is no /dev/kvm; software emulation is several times slower", remedy
         )
     elif not facts.is_kvm_permitted:
-        message = "/dev/kvm is there, but this user may not open it"
-        yield Finding("kvm", Level.NOTE, message, "sudo usermod --append --groups kvm $USER, then log in again")
+        who = "the users that VMs run as" if facts.is_root else "this user"
+        message = f"/dev/kvm is there, but closed to {who}"
+        yield Finding("kvm", Level.NOTE, message, _kvm_remedy(facts))
     else:
         yield Finding("kvm", Level.NOTE, "/dev/kvm is there and is not used: see accelerator")
+
+
+def _kvm_remedy(facts: HostFacts) -> str:
+    if facts.is_kvm_for_group:
+        return "sudo usermod --append --groups kvm $USER, then log in again"
+    command = "groupadd --force --system kvm && chgrp kvm /dev/kvm && chmod 660 /dev/kvm"
+    return command if facts.is_root else f"sudo sh -c '{command}'"
 
 
 def _disk(facts: HostFacts) -> Finding:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.vm import VmType
     from terraphim_runner.settings.model import Settings
 
-PROGRAMS = ("qemu-system-x86_64", "git", "mksquashfs", "setpriv", "mmdebstrap", "mke2fs", "tar")
+PROGRAMS = ("qemu-system-x86_64", "git", "mksquashfs", "setpriv", "prlimit", "mmdebstrap", "mke2fs", "tar")
 _KVM = Path("/dev/kvm")
 
 
@@ -61,10 +61,12 @@ class HostFacts:
     """All that `doctor` judges."""
 
     machine: str
+    is_root: bool
     programs: Mapping[str, str | None]  # where each is; None: missing
     accelerator: AcceleratorFacts | Trouble
     has_kvm: bool
     is_kvm_permitted: bool
+    is_kvm_for_group: bool  # a group may use it, so that users can be let in
     cgroups: str
     image: ImageFacts | Trouble
     has_template: bool
@@ -85,14 +87,16 @@ async def look_at_host(settings: Settings) -> HostFacts:
     file = config_file(os.environ)
     return HostFacts(
         machine=os.uname().machine,
+        is_root=os.geteuid() == 0,
         programs={name: shutil.which(name, path=_path_with_sbin()) for name in PROGRAMS},
         accelerator=await _accelerator(settings),
         has_kvm=os.access(_KVM, os.F_OK),
-        is_kvm_permitted=os.access(_KVM, os.R_OK | os.W_OK),
+        is_kvm_permitted=_is_kvm_permitted(),
+        is_kvm_for_group=_is_kvm_for_group(),
         cgroups=_describe_cgroups(),
         image=image if isinstance(image, Trouble) else ImageFacts(image.name, image.digest, image.size_bytes),
         has_template=not isinstance(image, Trouble) and await _has_template(settings, image, vm_type),
-        directories={name: _writable(getattr(settings, name)) for name in ("data_dir", "state_dir")},
+        directories={name: _writable(name, getattr(settings, name)) for name in ("data_dir", "state_dir")},
         free_mib=min(_free_mib(path) for path in (settings.data_dir, settings.state_dir)),
         capacity=HostCapacity.measure(),
         available_mib=_available_mib(),
@@ -113,6 +117,19 @@ async def _accelerator(settings: Settings) -> AcceleratorFacts | Trouble:
     except RunnerError as error:
         return Trouble(str(error), error.hint)
     return AcceleratorFacts(choice.accelerator.value, choice.reason, choice.program.version)
+
+
+def _is_kvm_permitted() -> bool:
+    if os.geteuid() == 0:  # VMs run as users of their own, in the device's group
+        return _is_kvm_for_group() or (_KVM.exists() and _KVM.stat().st_mode & 0o006 == 0o006)
+    return os.access(_KVM, os.R_OK | os.W_OK)
+
+
+def _is_kvm_for_group() -> bool:
+    if not _KVM.exists():
+        return False
+    status = _KVM.stat()
+    return status.st_gid != 0 and status.st_mode & 0o060 == 0o060
 
 
 def _describe_cgroups() -> str:
@@ -138,11 +155,21 @@ async def _has_template(settings: Settings, image: Image, vm_type: VmType) -> bo
     return is_intact(config.data_dir / "templates" / key)
 
 
-def _writable(path: Path) -> Path | Trouble:
+def _writable(name: str, path: Path) -> Path | Trouble:
+    elsewhere = f"export TERRAPHIM_{name.upper()}=<a directory of yours>"
     existing = _nearest_existing(path)
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
-        return path
-    return Trouble(f"{path} cannot be written", f"sudo chown $USER {existing}, or set another directory")
+    if not existing.is_dir() or (existing != path and not os.access(existing, os.W_OK | os.X_OK)):
+        return Trouble(f"{path} cannot be made", elsewhere)
+    if existing == path and (closed := _closed_to_us(path)) is not None:
+        return Trouble(f"{closed} cannot be written", f"sudo chown --recursive $USER {path}")
+    return path
+
+
+def _closed_to_us(directory: Path) -> Path | None:
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return directory
+    # What another user made there, or this one with sudo.
+    return next((each for each in directory.iterdir() if not os.access(each, os.W_OK)), None)
 
 
 def _free_mib(path: Path) -> int:
@@ -150,7 +177,7 @@ def _free_mib(path: Path) -> int:
 
 
 def _nearest_existing(path: Path) -> Path:
-    return next(each for each in (path, *path.parents) if each.exists())
+    return next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110  # False where not allowed
 
 
 def _available_mib() -> int:

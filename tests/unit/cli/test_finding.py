@@ -17,10 +17,12 @@ from terraphim_runner.wiring.host_facts import PROGRAMS, AcceleratorFacts, HostF
 _SETTINGS = load_settings({}, {"HOME": "/home/none"}, HostCapacity(4, 16384))
 _GOOD = HostFacts(
     machine="x86_64",
+    is_root=False,
     programs={name: f"/usr/bin/{name}" for name in PROGRAMS},
     accelerator=AcceleratorFacts("kvm", "KVM ran the probe in 0.05 s", "8.2.0"),
     has_kvm=True,
     is_kvm_permitted=True,
+    is_kvm_for_group=True,
     cgroups="control groups v2: memory, pids, cpu",
     image=ImageFacts("debian-12", "0123456789abcdef", 500 << 20),
     has_template=True,
@@ -59,6 +61,7 @@ def test_a_machine_that_has_everything_is_healthy() -> None:
         ("machine", {"machine": "aarch64"}, None),
         ("qemu-system-x86_64", {"programs": _without("qemu-system-x86_64")}, "apt-get install qemu-system-x86"),
         ("mksquashfs", {"programs": _without("mksquashfs")}, "apt-get install squashfs-tools"),
+        ("prlimit", {"programs": _without("prlimit")}, "sudo apt-get install util-linux"),
         ("git", {"programs": _without("git")}, "apt-get install git"),
         ("mmdebstrap", {"programs": _without("mmdebstrap"), "image": _NO_IMAGE}, "apt-get install mmdebstrap"),
         ("accelerator", {"accelerator": Trouble("QEMU cannot run a VM", "reinstall it")}, "reinstall it"),
@@ -97,6 +100,30 @@ def test_what_only_makes_runs_worse_is_a_note(name: str, changes: dict[str, Any]
     """Runs work, so the machine is healthy."""
     assert _finding(name, **changes).level is Level.NOTE
     assert is_healthy(judge(replace(_GOOD, **changes)))
+
+
+def test_the_superuser_needs_no_sudo() -> None:
+    """Where it is all there is, as in a container, sudo is often missing."""
+    assert _finding("git", is_root=True, programs=_without("git")).remedy == "apt-get install git"
+
+
+@pytest.mark.parametrize(
+    ("is_for_group", "is_root", "remedy"),
+    [
+        (True, False, "sudo usermod --append --groups kvm $USER, then log in again"),
+        (False, False, "sudo sh -c 'groupadd --force --system kvm && chgrp kvm /dev/kvm && chmod 660 /dev/kvm'"),
+        (False, True, "groupadd --force --system kvm && chgrp kvm /dev/kvm && chmod 660 /dev/kvm"),
+    ],
+)
+def test_a_kvm_that_is_closed_is_opened_as_its_owner_and_group_allow(
+    is_for_group: bool, is_root: bool, remedy: str
+) -> None:
+    """To join a group does not help where the group may not use it."""
+    found = _finding(
+        "kvm", accelerator=_TCG, is_kvm_permitted=False, is_kvm_for_group=is_for_group, is_root=is_root
+    )
+
+    assert found.remedy == remedy
 
 
 def test_the_provider_process_needs_no_virtual_machines() -> None:

@@ -69,7 +69,7 @@ async def choose_accelerator(config: QemuConfig) -> AcceleratorChoice:
     """
     path = locate(config.program)
     cache = config.state_dir / "accelerator.json"
-    key = f"{_boot_id()} {stamp_of(path)} {os.geteuid()} {probe_identity(config)}"
+    key = f"{_boot_id()} {stamp_of(path)} {os.geteuid()} {probe_identity(config)} {_is_kvm_open()}"
     findings = load_findings(cache, key)
     if findings is None:
         program = await ask_version(path)
@@ -184,6 +184,10 @@ def judge(accelerator: Accelerator, seconds: float, status: int | None, said: li
 
 def _has_kvm() -> bool:
     return _KVM_DEVICE.exists()
+
+
+def _is_kvm_open() -> bool:
+    return os.access(_KVM_DEVICE, os.R_OK | os.W_OK)
 
 
 def _boot_id() -> str:
