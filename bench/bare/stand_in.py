@@ -6,6 +6,7 @@ It reads lines and answers each with one line, but for `r`, which answers with w
     w N        take N bytes
     r N        give N bytes
     m PATH     flush the mailbox disk, mount its squashfs, lay an overlay with it over PATH
+    u PATH     take all that away again
 """
 
 import os
@@ -23,6 +24,7 @@ mkdir -p /run/lower /var/lib/upper /var/lib/work "$0"
 mount -t squashfs -o ro $device /run/lower
 mount -t overlay -o lowerdir=/run/lower,upperdir=/var/lib/upper,workdir=/var/lib/work,volatile overlay "$0"
 """
+_UNMOUNT = 'umount "$0" && umount /run/lower && rm -r /var/lib/upper /var/lib/work'
 
 
 def main() -> "NoReturn":
@@ -42,6 +44,9 @@ def main() -> "NoReturn":
             case [b"m", path]:
                 status = _run(("/bin/sh", "-c", _MOUNT, path.decode()), 2)
                 os.write(port, f"mounted {status}\n".encode())
+            case [b"u", path]:
+                status = _run(("/bin/sh", "-c", _UNMOUNT, path.decode()), 2)
+                os.write(port, f"unmounted {status}\n".encode())
             case _:
                 os.write(port, b"what?\n")
 

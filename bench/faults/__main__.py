@@ -51,7 +51,7 @@ def main() -> int:
 
 
 async def _campaign(options: argparse.Namespace, directory: Path, messages: Console) -> int:
-    site = Site(directory)
+    site = Site(directory, options.image)
     chance = random.Random(options.seed)
     messages.print(f"{options.runs} runs, seed {options.seed}")
     reports = []
@@ -69,10 +69,10 @@ async def _campaign(options: argparse.Namespace, directory: Path, messages: Cons
 
 
 def choose(chance: random.Random, count: int, words: str = "") -> list[Fault]:
-    """Draw `count` faults by their weights, each kind at least once if there is room for all."""
+    """Draw `count` faults by their weights; none comes twice before all have come once."""
     kinds = [fault for fault in FAULTS if words in fault.name]
-    drawn = list(kinds) if count >= len(kinds) else []
-    drawn += chance.choices(kinds, [fault.weight for fault in kinds], k=count - len(drawn))
+    once = sorted(kinds, key=lambda fault: chance.random() ** (1 / fault.weight), reverse=True)[:count]
+    drawn = once + chance.choices(kinds, [fault.weight for fault in kinds], k=count - len(once))
     chance.shuffle(drawn)
     return drawn
 
@@ -127,6 +127,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--only", default="", metavar="WORDS", help="kinds with these words in their names")
+    parser.add_argument("--image", metavar="IMAGE", help="name or digest; default: the default VM type's")
     return parser.parse_args()
 
 

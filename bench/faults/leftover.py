@@ -57,7 +57,7 @@ def mounts() -> set[str]:
 
 def control_groups(state: Path) -> list[str]:
     """List the control groups of this state directory's VMs."""
-    names = {Slot(state / "slots" / kind / "1", -1, 0).name.rpartition("-")[0] for kind in _SLOT_KINDS}
+    names = {Slot(state / "slots" / kind / "1", -1).name.rpartition("-")[0] for kind in _SLOT_KINDS}
     groups = _CGROUP_ROOT.glob("**/terraphim-runner/vm-*")
     return [f"control group {group}" for group in groups if group.name.rpartition("-")[0] in names]
 

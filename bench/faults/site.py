@@ -36,8 +36,8 @@ _POLL_S = 0.05
 class Site:
     """A repository, a state directory, a temporary directory; images and templates are the user's."""
 
-    def __init__(self, directory: Path) -> None:
-        """Make everything below `directory`."""
+    def __init__(self, directory: Path, image: str | None = None) -> None:
+        """Make everything below `directory`; without `image` it is that of the user's default VM type."""
         self.directory = directory
         self.repository = directory / "repository"
         self.state = directory / "terraphim-runner"
@@ -45,7 +45,7 @@ class Site:
         settings = load_settings({}, os.environ, HostCapacity.measure())
         self._templates = settings.data_dir / "templates"
         config = directory / "config.toml"
-        config.write_text(_CONFIG.format(image=settings.vm_type("default").image, disk_mib=_DISK_MIB))
+        config.write_text(_CONFIG.format(image=image or settings.vm_type("default").image, disk_mib=_DISK_MIB))
         own = {"XDG_STATE_HOME": directory, "TMPDIR": self.temporary, "TERRAPHIM_CONFIG": config}
         self.environ = {**os.environ, **{name: str(path) for name, path in own.items()}}
         self.temporary.mkdir()
