@@ -29,7 +29,8 @@ from terraphim_runner.adapters.qemu.config import BootSetting, QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import RunnerError
-from terraphim_runner.ports.vm import AllocationRequest, Command, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest, Command
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.qemu import image_store

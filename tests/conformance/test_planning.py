@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from terraphim_runner.domain.errors import WorkflowError
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.expressions.value import to_python
 from terraphim_runner.workflow.call import WorkflowLoader
 from terraphim_runner.workflow.event_context import Repository, event_context
 from terraphim_runner.workflow.filter_pattern import ignoring_pattern, selects
 from terraphim_runner.workflow.job import NormalJob
-from terraphim_runner.workflow.machine import LabelTable, Machine, evaluate_runs_on
+from terraphim_runner.workflow.machine import LabelTable, evaluate_runs_on
 from terraphim_runner.workflow.matrix import plan_strategy
 from terraphim_runner.workflow.pattern import pattern_fault, ref_doubt
 from terraphim_runner.workflow.plan import Setting, plan_run
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.document import Workflow
 
 CORPUS = Path(__file__).parents[3] / "shared" / "conformance"
-DEFAULT = Machine("default", "debian-12", 2, 2048, 8192)
+DEFAULT = VmType("default", "debian-12", 2, 2048, 8192)
 
 pytestmark = [
     pytest.mark.conformance,

@@ -15,11 +15,12 @@ from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.ident import RunId
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.executor.frame import status_functions
 from terraphim_runner.expressions.value import is_truthy
-from terraphim_runner.ports.vm import ExitStatus, VmType
+from terraphim_runner.ports.vm import ExitStatus
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.workflow.event_context import EventContext
 from terraphim_runner.workflow.machine import LabelTable

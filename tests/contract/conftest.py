@@ -14,8 +14,9 @@ from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.link.guest_link import LinkSettings
-from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider, VmType
+from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

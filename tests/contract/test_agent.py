@@ -193,7 +193,8 @@ def test_a_host_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 import anyio, sys
 from pathlib import Path
 from terraphim_runner.adapters.process.provider import ProcessProvider
-from terraphim_runner.ports.vm import AllocationRequest, Command, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest, Command
 async def main():
     async with ProcessProvider(Path({str(tmp_path)!r})) as provider:
         vm = (await provider.allocate(AllocationRequest(VmType("x", "x", 1, 1, 1)))).vm

@@ -11,7 +11,8 @@ import pytest
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.ident import VmId
-from terraphim_runner.ports.vm import AllocationRequest, Command, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,8 @@ DIES = """
 import anyio, os, signal, sys
 from pathlib import Path
 from terraphim_runner.adapters.process.provider import ProcessProvider
-from terraphim_runner.ports.vm import AllocationRequest, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest
 async def main():
     async with ProcessProvider(Path(sys.argv[1])) as provider:
         vm = (await provider.allocate(AllocationRequest(VmType("x", "x", 1, 1, 1)))).vm

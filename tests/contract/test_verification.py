@@ -13,7 +13,8 @@ from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.ident import VmId
-from terraphim_runner.ports.vm import AllocationRequest, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest
 from terraphim_runner.verification.laboratory import Experiment, Laboratory
 from terraphim_runner.verification.scenario import SCENARIOS
 from terraphim_runner.verification.witness import WitnessedVm, WitnessProvider

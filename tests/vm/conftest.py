@@ -8,7 +8,8 @@ import pytest
 
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.ports.vm import AllocationRequest, Command, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from terraphim_runner.adapters.qemu.config import QemuConfig
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import ImageStore
-    from terraphim_runner.ports.vm import Allocation, Vm, VmType
+    from terraphim_runner.ports.vm import Allocation, Vm
 
     Shell = Callable[..., Awaitable[str]]
 

@@ -16,8 +16,9 @@ from terraphim_runner.ports.vm import AllocationRequest, Command
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import ImageStore
-    from terraphim_runner.ports.vm import Vm, VmType
+    from terraphim_runner.ports.vm import Vm
 
     Shell = Callable[..., Awaitable[str]]
 

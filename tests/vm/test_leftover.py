@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from terraphim_runner.adapters.qemu.config import QemuConfig
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import ImageStore
-    from terraphim_runner.ports.vm import VmType
 
     Shell = Callable[..., Awaitable[str]]
 
@@ -42,7 +42,7 @@ from pathlib import Path
 from terraphim_runner.adapters.qemu.config import QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.ports.vm import AllocationRequest, VmType
+from terraphim_runner.ports.vm import AllocationRequest
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.qemu import image_store

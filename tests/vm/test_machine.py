@@ -12,7 +12,8 @@ from terraphim_runner.adapters.qemu.config import BootSetting
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import BootTimeout
-from terraphim_runner.ports.vm import AllocationRequest, AllocationSource, VmType
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.ports.vm import AllocationRequest, AllocationSource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

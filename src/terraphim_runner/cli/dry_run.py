@@ -12,7 +12,7 @@ from terraphim_runner.workflow.step import ParallelStep, RunStep, UsesStep
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from terraphim_runner.workflow.machine import Machine
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.workflow.run_plan import AnyJobPlan, ConcurrencyPlan, LegPlan, RunPlan
     from terraphim_runner.workflow.step import Step
     from terraphim_runner.workflow.value import Condition
@@ -103,7 +103,7 @@ def _written(step: Step) -> str:
             return step.id
 
 
-def _machine(machine: Machine) -> str:
+def _machine(machine: VmType) -> str:
     size = f"{machine.cpus} CPUs, {machine.memory_mib} MiB memory, {machine.disk_mib} MiB disk"
     return f"{machine.name} (image {machine.image}, {size})"
 
@@ -159,7 +159,7 @@ def _step_condition(step: Step) -> str | None:
     return step.condition.text if isinstance(step, RunStep | UsesStep) else None
 
 
-def _machine_data(machine: Machine) -> dict[str, Any]:
+def _machine_data(machine: VmType) -> dict[str, Any]:
     sizes = {"cpus": machine.cpus, "memory_mib": machine.memory_mib, "disk_mib": machine.disk_mib}
     return {"type": machine.name, "image": machine.image, **sizes}
 

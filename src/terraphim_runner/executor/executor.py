@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
     from terraphim_runner.domain.event import JobResult
     from terraphim_runner.domain.ident import RunId
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.ports.ledger import Ledger
-    from terraphim_runner.ports.vm import VmType
     from terraphim_runner.ports.work_tree import WorkTree
     from terraphim_runner.session.manager import SessionManager
     from terraphim_runner.session.session import Session

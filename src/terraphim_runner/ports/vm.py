@@ -26,17 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from terraphim_runner.domain.ident import VmId
-
-
-@dataclass(frozen=True, slots=True)
-class VmType:
-    """A shape of machine that workflows can ask for: an image and its size."""
-
-    name: str
-    image: str  # an image's name or digest, as `terraphim-runner image list` shows it
-    cpus: int
-    memory_mib: int
-    disk_mib: int  # room for what the run writes; the image's own content comes on top
+    from terraphim_runner.domain.vm_type import VmType
 
 
 class AllocationSource(Enum):

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from terraphim_runner.domain.ident import RunId, VmId
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.ledger import Ledger
-    from terraphim_runner.ports.vm import Allocation, VmProvider, VmType
+    from terraphim_runner.ports.vm import Allocation, VmProvider
 
 _log = structlog.get_logger(__name__)
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from terraphim_runner.domain.ident import RunId, SessionId, VmId
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
-    from terraphim_runner.ports.vm import Allocation, Command, Execution, Tree, TreePlacement, Vm, VmType
+    from terraphim_runner.ports.vm import Allocation, Command, Execution, Tree, TreePlacement, Vm
 
 
 class Session:

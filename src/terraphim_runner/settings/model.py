@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
-from terraphim_runner.ports.vm import VmType
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.session.admission import WhenFull
 
 if TYPE_CHECKING:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from terraphim_runner.domain.event import RunEvent, RunFinished
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.ledger import Ledger
-    from terraphim_runner.ports.vm import VmProvider, VmType
+    from terraphim_runner.ports.vm import VmProvider
     from terraphim_runner.session.manager import SessionLimits
     from terraphim_runner.session.session import Session
     from terraphim_runner.verification.scenario import Scenario

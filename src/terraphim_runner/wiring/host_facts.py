@@ -22,8 +22,8 @@ from terraphim_runner.wiring.qemu import image_store, qemu_config
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import Image
-    from terraphim_runner.ports.vm import VmType
     from terraphim_runner.settings.model import Settings
 
 PROGRAMS = ("qemu-system-x86_64", "git", "mksquashfs", "setpriv", "prlimit", "mmdebstrap", "mke2fs", "tar")

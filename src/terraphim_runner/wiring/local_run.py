@@ -16,7 +16,6 @@ from terraphim_runner.domain.ident import RunId
 from terraphim_runner.executor.empty_context import empty_references
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.executor.support import unsupported
-from terraphim_runner.ports.vm import VmType
 from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
 from terraphim_runner.wiring.time_zone import known_time_zones
@@ -102,11 +101,10 @@ async def run_locally(
     for warning in _warnings(plan, settings):
         warn(warning)
 
-    machine = plan.machine
     request = RunRequest(
         run_id=RunId(f"run-{uuid4().hex[:12]}"),
         plan=plan,
-        vm_type=VmType(machine.name, machine.image, machine.cpus, machine.memory_mib, machine.disk_mib),
+        vm_type=plan.machine,
         env=run.env,
         work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from terraphim_runner.expressions.value import Array, Object, is_primitive, kind_of, to_string
 from terraphim_runner.workflow.evaluation import evaluate_string, evaluate_template, refuse
@@ -14,64 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from terraphim_runner.domain.diagnostic import Span
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value as Data
     from terraphim_runner.workflow.job import RunsOn
-
-
-class VmType(Protocol):
-    """A shape of machine, as the settings define it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def image(self) -> str: ...
-    @property
-    def cpus(self) -> int: ...
-    @property
-    def memory_mib(self) -> int: ...
-    @property
-    def disk_mib(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The shape of the one machine a run gets: a VM type, or the largest of several with the same image."""
-
-    name: str
-    image: str
-    cpus: int
-    memory_mib: int
-    disk_mib: int
-
-    @classmethod
-    def of(cls, vm_type: VmType) -> Machine:
-        """Take a VM type as it is."""
-        return cls(vm_type.name, vm_type.image, vm_type.cpus, vm_type.memory_mib, vm_type.disk_mib)
-
-    def can_run(self, other: Machine) -> bool:
-        """Tell whether what asked for `other` can run here."""
-        return self.image == other.image and all(
-            mine >= wanted
-            for mine, wanted in zip(
-                (self.cpus, self.memory_mib, self.disk_mib),
-                (other.cpus, other.memory_mib, other.disk_mib),
-                strict=True,
-            )
-        )
-
-    def enlarge(self, other: Machine) -> Machine:
-        """Give a machine large enough for both; the images must be the same."""
-        if self.can_run(other):
-            return self
-        if other.can_run(self):
-            return other
-        sizes = (
-            max(self.cpus, other.cpus),
-            max(self.memory_mib, other.memory_mib),
-            max(self.disk_mib, other.disk_mib),
-        )
-        return Machine(f"{self.name}+{other.name}", self.image, *sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +75,10 @@ class LabelTable:
 
     def __init__(self, by_label: Mapping[str, VmType], default: VmType) -> None:
         """Take the settings' table, and the VM type of a run whose jobs do not say before they start."""
-        self._by_label = {label.casefold(): (label, Machine.of(vm_type)) for label, vm_type in by_label.items()}
-        self.default = Machine.of(default)
+        self._by_label = {label.casefold(): (label, vm_type) for label, vm_type in by_label.items()}
+        self.default = default
 
-    def machine(self, demand: Demand) -> Machine:
+    def machine(self, demand: Demand) -> VmType:
         """Find the machine that has all the labels; of several VM types with one image, the largest.
 
         Raises:
@@ -142,7 +88,7 @@ class LabelTable:
             what = "a runner group" if demand.group else "no label"
             hint = "give a label beside the group; " + self._hint("LABEL")
             refuse(demand.span, "unserved-label", f"runs-on names {what}; VM types are found by label", hint)
-        found: Machine | None = None
+        found: VmType | None = None
         for label in demand.labels:
             machine = self._machine(label)
             if found is not None and found.image != machine.image:
@@ -151,7 +97,7 @@ class LabelTable:
             found = machine if found is None else found.enlarge(machine)
         return found or self.default
 
-    def _machine(self, label: Label) -> Machine:
+    def _machine(self, label: Label) -> VmType:
         entry = self._by_label.get(label.text.casefold())
         if entry is None:
             message = f"No VM type serves the label '{label.text}'"
@@ -172,10 +118,10 @@ class Claim:
 
     job: str
     demand: Demand
-    machine: Machine
+    machine: VmType
 
 
-def choose_machine(claims: Sequence[Claim], default: Machine) -> Machine:
+def choose_machine(claims: Sequence[Claim], default: VmType) -> VmType:
     """Choose the run's one machine: for the same image the largest of what its jobs ask for.
 
     Raises:

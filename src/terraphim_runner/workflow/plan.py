@@ -32,10 +32,11 @@ from terraphim_runner.workflow.suggestion import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.event_context import EventContext
     from terraphim_runner.workflow.job import Job
-    from terraphim_runner.workflow.machine import Demand, Machine
+    from terraphim_runner.workflow.machine import Demand
     from terraphim_runner.workflow.matrix import Leg, StrategyPlan
     from terraphim_runner.workflow.permission import Grant
     from terraphim_runner.workflow.run_plan import ConcurrencyPlan
@@ -206,7 +207,7 @@ def _concurrency(job: Job, setting: Setting) -> ConcurrencyPlan | None:
     return plan_concurrency(job.concurrency, setting.scope) if setting.knows(job.concurrency) else None
 
 
-def _serve(demand: Demand | None, setting: Setting) -> tuple[Machine | None, Diagnostic | None]:
+def _serve(demand: Demand | None, setting: Setting) -> tuple[VmType | None, Diagnostic | None]:
     if demand is None:
         return None, None
     try:
@@ -301,7 +302,7 @@ def _run_name(workflow: Workflow, event: EventContext, setting: Setting) -> str:
     return str(title or message or workflow.name or workflow.file)
 
 
-def _machine(jobs: Iterable[AnyJobPlan], labels: LabelTable) -> Machine:
+def _machine(jobs: Iterable[AnyJobPlan], labels: LabelTable) -> VmType:
     return choose_machine([*_claims(jobs)], labels.default)
 
 

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from terraphim_runner.domain.diagnostic import Diagnostic, Span
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.expressions.value import Object
     from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.event import WorkflowCall
     from terraphim_runner.workflow.event_context import EventContext
     from terraphim_runner.workflow.job import CallJob, ConcurrencyQueue, NormalJob
-    from terraphim_runner.workflow.machine import Demand, Machine
+    from terraphim_runner.workflow.machine import Demand
     from terraphim_runner.workflow.matrix import Leg, StrategyPlan
     from terraphim_runner.workflow.plan import Setting
 
@@ -46,7 +47,7 @@ class LegPlan:
     key: str
     name: str
     demand: Demand | None
-    machine: Machine | None
+    machine: VmType | None
     steps: tuple[str, ...]
     concurrency: ConcurrencyPlan | None = None
     unserved: Diagnostic | None = None
@@ -131,7 +132,7 @@ class RunPlan:
     )
     name: str
     jobs: tuple[AnyJobPlan, ...]
-    machine: Machine
+    machine: VmType
     inputs: Object
     concurrency: ConcurrencyPlan | None = None
     notices: tuple[Diagnostic, ...] = field(default=())  # what the user should know, but runs

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from terraphim_runner.cli.dry_run import dry_run_data, render_dry_run
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.workflow.call import WorkflowLoader
 from terraphim_runner.workflow.event_context import EventContext
-from terraphim_runner.workflow.machine import LabelTable, Machine
+from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 
@@ -41,7 +42,7 @@ jobs:
     uses: ./.github/workflows/called.yml
 """
 CALLED = "on: workflow_call\njobs: {inner: {runs-on: ubuntu-latest, steps: [{run: y}]}}"
-SMALL = Machine("default", "debian-12", 2, 2048, 8192)
+SMALL = VmType("default", "debian-12", 2, 2048, 8192)
 
 
 def plan() -> RunPlan:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.executor.empty_context import empty_references
-from terraphim_runner.ports.vm import VmType
 from terraphim_runner.workflow.event_context import EventContext
 from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.plan import Setting, plan_run

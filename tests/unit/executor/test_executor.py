@@ -26,9 +26,10 @@ from terraphim_runner.domain.event import (
     VmReleased,
 )
 from terraphim_runner.domain.ident import RunId
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
-from terraphim_runner.ports.vm import ExitStatus, Stream, VmType
+from terraphim_runner.ports.vm import ExitStatus, Stream
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.workflow.event_context import EventContext
 from terraphim_runner.workflow.machine import LabelTable

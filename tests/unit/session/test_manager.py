@@ -16,8 +16,9 @@ from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.domain.errors import InfraError, RestoreFailed, SessionExpired, SessionRefused
 from terraphim_runner.domain.ident import RunId, SessionId, VmId
 from terraphim_runner.domain.state import SessionState
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.ledger import LedgerEntry, LedgerEvent
-from terraphim_runner.ports.vm import Command, VmType
+from terraphim_runner.ports.vm import Command
 from terraphim_runner.session.admission import WhenFull
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 

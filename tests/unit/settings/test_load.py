@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from terraphim_runner.domain.errors import UsageError
-from terraphim_runner.ports.vm import VmType
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.session.admission import WhenFull
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings

@@ -8,6 +8,7 @@ import pytest
 
 from terraphim_runner.domain.diagnostic import Position, Span
 from terraphim_runner.domain.errors import WorkflowError
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.workflow.job import NormalJob
 from terraphim_runner.workflow.machine import (
@@ -15,16 +16,15 @@ from terraphim_runner.workflow.machine import (
     Demand,
     Label,
     LabelTable,
-    Machine,
     choose_machine,
     evaluate_runs_on,
 )
 from terraphim_runner.workflow.reader import read_workflow
 
-SMALL = Machine("small", "debian-12", 1, 1024, 4096)
-LARGE = Machine("large", "debian-12", 4, 8192, 8192)
-WIDE = Machine("wide", "debian-12", 8, 512, 4096)
-OTHER = Machine("other", "ubuntu-24", 2, 2048, 8192)
+SMALL = VmType("small", "debian-12", 1, 1024, 4096)
+LARGE = VmType("large", "debian-12", 4, 8192, 8192)
+WIDE = VmType("wide", "debian-12", 8, 512, 4096)
+OTHER = VmType("other", "ubuntu-24", 2, 2048, 8192)
 TABLE = LabelTable(
     {"ubuntu-latest": SMALL, "Big": LARGE, "wide": WIDE, "noble": OTHER, "self-hosted": SMALL}, SMALL
 )
@@ -51,10 +51,10 @@ def fault(refused: pytest.ExceptionInfo[WorkflowError]) -> tuple[str, int, str, 
         (("big",), LARGE),
         (("self-hosted", "big"), LARGE),
         (("big", "self-hosted"), LARGE),
-        (("big", "wide"), Machine("large+wide", "debian-12", 8, 8192, 8192)),
+        (("big", "wide"), VmType("large+wide", "debian-12", 8, 8192, 8192)),
     ],
 )
-def test_a_machine_has_all_the_labels(labels: tuple[str, ...], expected: Machine) -> None:
+def test_a_machine_has_all_the_labels(labels: tuple[str, ...], expected: VmType) -> None:
     assert TABLE.machine(demand(*labels)) == expected
 
 
@@ -111,13 +111,6 @@ def test_two_images_in_one_run_are_refused_by_the_names_of_both_jobs() -> None:
     assert (code, line) == ("different-machines", 9)
     assert "Job 'test (1)' needs the image 'ubuntu-24' (runs-on: noble)" in message
     assert "job 'build' needs 'debian-12' (runs-on: big)" in message
-
-
-def test_a_larger_machine_can_run_what_a_smaller_one_can() -> None:
-    assert LARGE.can_run(SMALL)
-    assert not SMALL.can_run(LARGE)
-    assert not LARGE.can_run(WIDE)
-    assert not LARGE.can_run(OTHER)
 
 
 def evaluated(runs_on: str, value: object = None) -> Demand:

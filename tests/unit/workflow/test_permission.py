@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from terraphim_runner.domain.errors import WorkflowError
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.workflow.call import WorkflowLoader, check_calls
 from terraphim_runner.workflow.event_context import Repository, event_context
-from terraphim_runner.workflow.machine import LabelTable, Machine
+from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.permission import LIMITED_READ
 from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
@@ -88,7 +89,7 @@ def test_what_the_repository_grants_counts_where_nothing_is_written() -> None:
 
 
 def test_a_run_that_would_break_the_rule_is_not_planned() -> None:
-    vm_type = Machine("default", "debian-12", 1, 512, 1024)
+    vm_type = VmType("default", "debian-12", 1, 512, 1024)
     setting = Setting(
         labels=LabelTable({"ubuntu-latest": vm_type}, vm_type),
         loader=loader(job_permissions="permissions: {checks: write},"),

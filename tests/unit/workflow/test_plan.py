@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from terraphim_runner.domain.errors import UsageError, WorkflowError
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.expressions.value import to_python
 from terraphim_runner.workflow.call import WorkflowLoader
 from terraphim_runner.workflow.event_context import EventContext, Repository, event_context
-from terraphim_runner.workflow.machine import LabelTable, Machine
+from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.plan import Setting, plan_call, plan_job, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.run_plan import AnyJobPlan, CallPlan, JobPlan, RunPlan
@@ -18,9 +19,9 @@ from terraphim_runner.workflow.run_plan import AnyJobPlan, CallPlan, JobPlan, Ru
 if TYPE_CHECKING:
     from terraphim_runner.workflow.document import Workflow
 
-SMALL = Machine("small", "debian-12", 1, 1024, 4096)
-LARGE = Machine("large", "debian-12", 4, 8192, 8192)
-NOBLE = Machine("noble", "ubuntu-24", 2, 2048, 8192)
+SMALL = VmType("small", "debian-12", 1, 1024, 4096)
+LARGE = VmType("large", "debian-12", 4, 8192, 8192)
+NOBLE = VmType("noble", "ubuntu-24", 2, 2048, 8192)
 LABELS = LabelTable({"ubuntu-latest": SMALL, "big": LARGE, "noble": NOBLE}, SMALL)
 PUSH = event_context(
     "push", {"ref": "refs/heads/main", "head_commit": {"message": "Fix it\n\nWell."}}, Repository()

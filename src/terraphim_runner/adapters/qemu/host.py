@@ -14,7 +14,7 @@ from terraphim_runner.adapters.qemu.program import tsc_khz
 
 if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.config import QemuConfig
-    from terraphim_runner.ports.vm import VmType
+    from terraphim_runner.domain.vm_type import VmType
 
 
 @dataclass(frozen=True, slots=True)

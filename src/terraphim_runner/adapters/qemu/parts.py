@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from terraphim_runner.adapters.qemu.host import Host
     from terraphim_runner.adapters.qemu.template_store import Template
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import Image
-    from terraphim_runner.ports.vm import VmType
 
 _MIB = 1 << 20
 POWER_ON = -1
