@@ -134,6 +134,7 @@ from pathlib import Path
 from terraphim_runner.adapters.qemu.config import QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.vm import AllocationRequest
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
