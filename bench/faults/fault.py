@@ -46,9 +46,9 @@ def _failure(*statuses: int) -> frozenset[Ending]:
 
 
 def _stopped(number: int) -> frozenset[Ending]:
-    # Before the runner has begun to run Python code of ours, the signal ends it as any process.
-    before = {Ending(None, -number), Ending(None, _INTERRUPTED)}
-    return frozenset({Ending("cancelled", _INTERRUPTED), *before})
+    # A signal that meets the interpreter before our code has begun, or after it has ended, ends it as any process.
+    statuses = (_INTERRUPTED, -number)
+    return frozenset(Ending(conclusion, status) for conclusion in ("cancelled", None) for status in statuses)
 
 
 _KILL_AGENT = """sudo python3 - <<'END'

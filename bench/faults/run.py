@@ -101,7 +101,8 @@ async def carry_out(site: Site, fault: Fault, moment: Moment) -> Report:
             await _watch(process, fault, moment, progress)
     ending = Ending(_conclusion(progress), process.returncode or 0)
     complaints = [*_complaints(fault, ending, progress), *await site.check_processes()]
-    if "Traceback" in (said := errors.read_text(errors="replace")) or "this is a bug" in said:
+    said = errors.read_text(errors="replace")
+    if "this is a bug" in said or ("Traceback" in said and not _is_interrupted_start(ending)):
         complaints.append(f"the runner said: {said.strip()[-300:]}")
     seconds = perf_counter() - started_s
     return Report(fault, moment, ending, limit.cancelled_caught, seconds, complaints)
@@ -172,6 +173,11 @@ def _is_vmm(pid: int) -> bool:
 def _conclusion(progress: _Progress) -> str | None:
     results = [event["conclusion"] for event in progress.events if event["event"] == "run_finished"]
     return results[-1] if results else None
+
+
+def _is_interrupted_start(ending: Ending) -> bool:
+    """Tell whether Python itself was interrupted, at its imports: then it says so in its own way."""
+    return ending == Ending(None, -signal.SIGINT)
 
 
 def _complaints(fault: Fault, ending: Ending, progress: _Progress) -> list[str]:
