@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from terraphim_runner.adapters.qemu.config import QemuConfig
@@ -62,3 +65,33 @@ def qemu_config(template_dir: Path, tmp_path: Path) -> QemuConfig:
     from terraphim_runner.adapters.qemu.config import QemuConfig
 
     return QemuConfig(data_dir=template_dir, state_dir=tmp_path / "state")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository without commits, with an empty directory for workflows."""
+    path = tmp_path / "repository"
+    (path / ".github/workflows").mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", path], check=True)
+    return path
+
+
+@pytest.fixture
+def start(repository: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the program in the repository, with homes of its own; `env` is put on top of the environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TERRAPHIM_", "GIT_"))}
+    homes = {f"XDG_{kind.upper()}_HOME": str(tmp_path / kind) for kind in ("state", "data", "config", "cache")}
+    program = "from terraphim_runner.cli.app import main; main()"
+
+    def start(*arguments: str, env: dict[str, str] | None = None, cwd: Path = repository) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            cwd=cwd,
+            env=kept | homes | {"HOME": str(tmp_path), "TERRAPHIM_PROVIDER": "process"} | (env or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # signals are for it alone
+            text=True,
+        )
+
+    return start
