@@ -26,6 +26,11 @@ class Problem:
     suggestion: str | None = None
     hint: str | None = None
 
+    @property
+    def advice(self) -> str | None:
+        """Say what to do: the suggestion, else the hint."""
+        return f"did you mean `{self.suggestion}`?" if self.suggestion else self.hint
+
 
 def check(
     node: Node, contexts: Collection[str] | Mapping[str, Shape], functions: Collection[str] = ()

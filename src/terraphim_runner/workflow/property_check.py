@@ -85,5 +85,5 @@ def _check_steps(steps: Iterable[Step], shapes: Shapes, report: Report) -> Shape
 def _check(part: object, shapes: Shapes, report: Report) -> None:
     for written, node in expressions_of(part):
         for problem in check_properties(node, shapes):
-            hint = f"did you mean `{problem.suggestion}`?" if problem.suggestion else problem.hint
-            report.warning(written.locate(problem.start, problem.end), problem.code, problem.message, hint)
+            span = written.locate(problem.start, problem.end)
+            report.warning(span, problem.code, problem.message, problem.advice)

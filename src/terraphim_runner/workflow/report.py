@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
-from terraphim_runner.expressions.suggestion import closest
+from terraphim_runner.workflow.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,8 +39,7 @@ class Report:
         if self._suggestions >= _MAX_SUGGESTIONS or len(word) > _MAX_WORD:
             return None
         self._suggestions += 1
-        nearest = closest(word, islice(choices, _MAX_CHOICES))
-        return f"did you mean `{nearest}`?" if nearest else None
+        return did_you_mean(word, islice(choices, _MAX_CHOICES))
 
     @property
     def has_errors(self) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.event import WorkflowCall
     from terraphim_runner.workflow.event_context import EventContext
-    from terraphim_runner.workflow.job import CallJob, ConcurrencyQueue, NormalJob
+    from terraphim_runner.workflow.job import CallJob, ConcurrencyQueue, Job, NormalJob
     from terraphim_runner.workflow.machine import Demand
     from terraphim_runner.workflow.matrix import Leg, StrategyPlan
     from terraphim_runner.workflow.plan import Setting
@@ -54,13 +54,12 @@ class LegPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobPlan:
-    """A job with steps. Without a strategy yet, it is late."""
+class PlannedJob:
+    """What both kinds of job have in a plan. Without a strategy yet, the job is late."""
 
     key: str
-    job: NormalJob
+    job: Job
     strategy: StrategyPlan | None
-    legs: tuple[LegPlan, ...] = ()
 
     @property
     def id(self) -> str:
@@ -71,6 +70,14 @@ class JobPlan:
     def needs(self) -> tuple[str, ...]:
         """Give the ids of the jobs it needs, as written, in its own workflow."""
         return tuple(need.value for need in self.job.needs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlan(PlannedJob):
+    """A job with steps."""
+
+    job: NormalJob
+    legs: tuple[LegPlan, ...] = ()
 
     @property
     def is_late(self) -> bool:
@@ -92,25 +99,13 @@ class CallLegPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallPlan:
+class CallPlan(PlannedJob):
     """A job that calls a workflow, which has been read and checked against the call."""
 
-    key: str
     job: CallJob
     workflow: Workflow
     trigger: WorkflowCall
-    strategy: StrategyPlan | None
     legs: tuple[CallLegPlan, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """Give the job's id."""
-        return self.job.id.value
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Give the ids of the jobs it needs, as written, in its own workflow."""
-        return tuple(need.value for need in self.job.needs)
 
     @property
     def is_late(self) -> bool:

@@ -87,8 +87,7 @@ def _check(scalar: ScalarNode, text: str, node: Node, allowed: Allowance, report
     for problem in check(node, allowed.contexts, allowed.functions):
         span = scalar.excerpt.span(text, problem.start, problem.end)
         tell = report.error if problem.severity is Severity.ERROR else report.warning
-        hint = f"did you mean `{problem.suggestion}`?" if problem.suggestion else problem.hint
-        tell(span, problem.code, problem.message, hint)
+        tell(span, problem.code, problem.message, problem.advice)
 
 
 def _report_all(scalar: ScalarNode, text: str, first: ExpressionError, report: Report) -> None:
