@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -83,12 +83,19 @@ def start(repository: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[st
     homes = {f"XDG_{kind.upper()}_HOME": str(tmp_path / kind) for kind in ("state", "data", "config", "cache")}
     program = "from terraphim_runner.cli.app import main; main()"
 
-    def start(*arguments: str, env: dict[str, str] | None = None, cwd: Path = repository) -> subprocess.Popen[str]:
+    def start(
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        cwd: Path = repository,
+        stdout: IO[str] | int = subprocess.PIPE,
+        is_mute: bool = False,
+    ) -> subprocess.Popen[str]:
+        mute = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"] if is_mute else []
         return subprocess.Popen(
-            [sys.executable, "-c", program, *arguments],
+            [*mute, sys.executable, "-c", program, *arguments],
             cwd=cwd,
             env=kept | homes | {"HOME": str(tmp_path), "TERRAPHIM_PROVIDER": "process"} | (env or {}),
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             start_new_session=True,  # signals are for it alone
             text=True,

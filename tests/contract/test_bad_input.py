@@ -34,8 +34,8 @@ def run(start: Start, tmp_path: Path) -> Run:
     def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         with start(*arguments, **options) as process:
             out, err = process.communicate(timeout=120)
-        assert "Traceback" not in out + err
-        assert "this is a bug" not in err
+        assert "Traceback" not in f"{out}{err}"
+        assert "this is a bug" not in f"{err}"
         assert _left_behind(tmp_path) == []
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
@@ -281,6 +281,26 @@ def test_what_a_killed_run_left_is_given_back_and_said(
     assert "warning: released a VM that an earlier run left when it was killed" in done.stdout
     entries = [json.loads(line)["event"] for line in (_state(tmp_path) / "ledger.jsonl").read_text().splitlines()]
     assert (entries.count("allocated"), entries.count("released")) == (2, 2)
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--dry-run"], ["doctor"], ["image", "list"]])
+@pytest.mark.usefixtures("workflow")
+def test_output_that_finds_no_room_is_said(run: Run, arguments: list[str]) -> None:
+    """What is lost without a word is searched for long."""
+    with Path("/dev/full").open("w") as full:
+        done = run(*arguments, stdout=full)
+
+    assert done.returncode == 69
+    assert done.stderr.startswith("error: cannot write the output: No space left on device\nhint: ")
+
+
+def test_closed_streams_are_no_obstacle(run: Run, workflow: Path, repository: Path) -> None:
+    """As a daemon may start us: what runs is what counts."""
+    workflow.write_text(_GOOD.format(script=f"touch {repository}/ran"))
+
+    done = run("run", is_mute=True)
+
+    assert (done.returncode, (repository / "ran").exists()) == (0, True)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may go everywhere")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from typer.core import TyperGroup
 from terraphim_runner.cli.error_handler import exit_code_of
 
 PROGRAM = "terraphim-runner"
+_STANDARD_ERROR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,17 @@ def _root(
     """Run GitHub Actions workflows on this machine, each run in one virtual machine of its own."""
 
 
+def _open_closed_streams() -> None:
+    """Give what was started without standard streams (`>&-`) the empty ones, before a file takes their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def main() -> NoReturn:
     """Run the command line and end the process with its status."""
+    _open_closed_streams()
     sys.exit(exit_code_of(lambda: app(prog_name=PROGRAM, standalone_mode=False), sys.argv[1:]))

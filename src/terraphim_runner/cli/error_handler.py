@@ -51,7 +51,8 @@ def exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # whatever it is, nobody gets a traceback
-        return _report(error, arguments)
+        code = _report(error, arguments)
+        _settle_output()
     return code if isinstance(code, int) else 0
 
 
@@ -98,9 +99,15 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _as_trouble_of_the_host(error: BaseException) -> BaseException:
-    if not isinstance(error, OSError) or error.filename is None or error.errno not in _REMEDIES:
+    if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return error
-    return HostError(f"cannot use {error.filename}: {error.strerror}", hint=_REMEDIES[error.errno])
+    if error.filename is not None:
+        message = f"cannot use {error.filename}: {error.strerror}"
+    elif error.errno == errno.ENOSPC:
+        message = f"cannot write the output: {error.strerror}"  # files have names
+    else:
+        return error
+    return HostError(message, hint=_REMEDIES[error.errno])
 
 
 def _show_diagnostics(error: WorkflowError) -> None:
@@ -159,6 +166,13 @@ def _say(word: str, text: str) -> None:
 def _print(text: str) -> None:
     with suppress(OSError):  # whoever closed standard error does not want to know
         print(text, file=sys.stderr)  # noqa: T201
+
+
+def _settle_output() -> None:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _close_output()
 
 
 def _close_output() -> None:

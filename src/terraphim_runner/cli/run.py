@@ -124,9 +124,8 @@ def run(
     with open_output(output) as opened:
         configure_log(settings.log_level)
         code = anyio.run(_execute, local_run, settings, opened)
-        is_broken = opened.writer.is_broken
-    if is_broken:
-        raise BrokenPipeError
+    if (failure := opened.writer.failure) is not None:
+        raise failure if isinstance(failure, OSError) else BrokenPipeError
     raise typer.Exit(code)
 
 

@@ -25,7 +25,7 @@ class Painter(Protocol):
 class Writer:
     """Writes lines to `stream` in order. `write` returns at once, however slow the reader is, and loses nothing.
 
-    A reader that went away is no error: the rest is dropped, and `is_broken` says so.
+    Where nothing can be written any more, as the reader went away, the rest is dropped; `failure` says why.
     """
 
     def __init__(self, stream: BinaryIO, painter: Painter | None = None) -> None:
@@ -35,9 +35,14 @@ class Writer:
         self._spool = Spool()
         self._changed = threading.Condition()
         self._is_closing = False
-        self.is_broken = False
+        self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether writing failed."""
+        return self.failure is not None
 
     def write(self, text: str) -> None:
         """Queue whole lines."""
@@ -58,9 +63,9 @@ class Writer:
     def _run(self) -> None:
         try:
             self._write_all()
-        except (OSError, ValueError):  # the reader is gone; ValueError: the stream was closed
+        except (OSError, ValueError) as error:  # the reader is gone; ValueError: the stream was closed
             with self._changed:
-                self.is_broken = True
+                self.failure = error
                 self._spool.clear()
 
     def _write_all(self) -> None:

@@ -86,6 +86,14 @@ def test_what_the_machine_refuses_is_no_bug(number: int, capsys: pytest.CaptureF
     assert len(text.splitlines()) == 2
 
 
+def test_output_that_finds_no_room_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    """As with `> log` on a full disk."""
+    code, text = _outcome(OSError(errno.ENOSPC, "No space left on device"), capsys)
+
+    assert code == 69
+    assert text.startswith("error: cannot write the output: No space left on device\nhint: ")
+
+
 def test_an_excerpt_comes_from_the_text_that_was_read(capsys: pytest.CaptureFixture[str]) -> None:
     """The name is relative to the repository, which is not always where the user stands."""
     place = Span("pyproject.toml", Position(1, 1), Position(1, 2))
