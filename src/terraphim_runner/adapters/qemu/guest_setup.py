@@ -79,20 +79,26 @@ def parse_environment(text: str) -> dict[str, str]:
 
 
 async def make_unique(link: GuestLink, clock: Clock) -> None:
-    """Give a machine its own clock, randomness and id, and have its agent start one command.
+    """Give a machine its own clock, randomness and id, and have its agent start one command, to see that it can.
 
     All of it is sent at once: the agent does things in order, so the command already sees the new randomness.
+    A clone needs no such command: its template has shown it, and who asked for the clone would only wait longer.
 
     Raises:
         InfraError: the guest cannot be used.
     """
     with single_error():
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_personalize, link, clock)
+            tasks.start_soon(personalize, link, clock)
             tasks.start_soon(_exec_once, link)
 
 
-async def _personalize(link: GuestLink, clock: Clock) -> None:
+async def personalize(link: GuestLink, clock: Clock) -> None:
+    """Give a machine its own clock, randomness and id.
+
+    Raises:
+        InfraError: the guest cannot be used.
+    """
     await link.personalize(
         unix_ns=int(clock.now().timestamp() * 1e9),
         entropy=secrets.token_bytes(_ENTROPY_BYTES),
@@ -101,7 +107,7 @@ async def _personalize(link: GuestLink, clock: Clock) -> None:
 
 
 async def _exec_once(link: GuestLink) -> None:
-    await anyio.lowlevel.checkpoint()  # let _personalize send first
+    await anyio.lowlevel.checkpoint()  # let personalize send first
     try:
         async with start_execution(link, Command(("/bin/true",), env=_ENV)) as execution:
             status = await execution.wait()

@@ -101,7 +101,8 @@ class TemplateShelf:
                 shutil.rmtree(scratch, ignore_errors=True)
                 scratch.mkdir(mode=0o700)
                 environment = await TemplateBuilder(blueprint, slot, scratch, self._clock).build()
-                template_store.finish(scratch, directory, ingredients(blueprint), environment)
+                about = (ingredients(blueprint), environment)
+                await to_thread.run_sync(template_store.finish, scratch, directory, *about)
                 self._prune(directory)
         finally:
             with anyio.CancelScope(shield=True):

@@ -106,6 +106,8 @@ def finish(
     files = {name: asdict(mark) for name, mark in _marks(scratch).items()}
     manifest = {"ingredients": dict(ingredients), "environment": dict(environment), "files": files}
     (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
+    for path in scratch.iterdir():
+        _flush(path)  # a template outlives a crash of the host whole, or not at all
     remove(directory)
     scratch.rename(directory)
 
@@ -114,6 +116,11 @@ def _marks(directory: Path) -> dict[str, FileMark]:
     return {
         name: FileMark.of(directory / name, is_small=name == DEVICE_STATE) for name in (MEMORY, DEVICE_STATE, DISK)
     }
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _kept(stack: ExitStack, fd: int) -> int:

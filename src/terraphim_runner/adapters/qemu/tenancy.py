@@ -124,7 +124,7 @@ class Tenancy:
             monitor = await stack.enter_async_context(open_monitor(machine.qmp))
             await monitor.load(state_fd)
             await machine.link.shake_hands()
-            await guest_setup.make_unique(machine.link, self._clock)
+            await guest_setup.personalize(machine.link, self._clock)
         return machine
 
     async def _vacate(self) -> None:
