@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -125,7 +126,8 @@ def run(
         configure_log(settings.log_level)
         code = anyio.run(_execute, local_run, settings, opened)
     if (failure := opened.writer.failure) is not None:
-        raise failure if isinstance(failure, OSError) else BrokenPipeError
+        is_full = isinstance(failure, OSError) and failure.errno == errno.ENOSPC
+        raise failure if is_full else BrokenPipeError  # a new one: typer ends the process at one with a number
     raise typer.Exit(code)
 
 
