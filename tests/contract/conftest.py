@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.ports.vm import Vm
 
-SETTINGS = LinkSettings(linger_s=0.3)
+SETTINGS = LinkSettings(linger_s=1.5)
 
 # What the fake answers to the few commands that suites for every provider may use.
 SCRIPT = {

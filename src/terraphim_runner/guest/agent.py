@@ -325,16 +325,15 @@ def _kill_descendants() -> None:
 
 
 def _prepare_machine() -> None:
-    """Come first when there is little of anything, memory or processor; but never interrupt a command.
+    """Come first when there is little processor; but never interrupt a command.
 
+    PID 1 is not killed for want of memory, whatever its score; so its score can stay what commands are to have.
     As a batch task the agent gets its turn when a command blocks, ends or has had its share: under emulation every
     switch is dear, and a command that was interrupted at each line would be sent line by line. Commands give all
     this up again.
     """
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.setpriority(os.PRIO_PROCESS, 0, -20)
-    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-        file.write("-1000")
 
 
 def _make_streams_sure() -> None:

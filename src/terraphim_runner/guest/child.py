@@ -80,6 +80,3 @@ class Child:
 def _give_up_privileges() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-    os.write(fd, b"0")
-    os.close(fd)
