@@ -12,6 +12,7 @@ import pytest
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.errors import ImageMissing
 from terraphim_runner.domain.ident import VmId
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.vm import AllocationRequest
@@ -185,3 +186,15 @@ async def test_a_scenario_that_cannot_be_carried_out_did_not_hold(tmp_path: Path
 
     assert not verdict.holds
     assert verdict.scenarios[0].error == "RuntimeError: boom"
+
+
+async def test_a_machine_that_cannot_run_vms_is_no_verdict(tmp_path: Path) -> None:
+    """The user has to mend it first, and reads once how."""
+
+    async def broken(_: Laboratory) -> tuple[()]:
+        raise ImageMissing("no image")
+
+    async with ProcessProvider(tmp_path / "slots") as provider:
+        bench = Laboratory(provider, MemoryLedger(), SystemClock(), _VM_TYPE)
+        with pytest.raises(ImageMissing):
+            await bench.verify({"broken": broken}, lambda _: None)

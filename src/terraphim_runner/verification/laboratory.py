@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import anyio
 
+from terraphim_runner.domain.errors import HostError
 from terraphim_runner.domain.event import StepOutput
 from terraphim_runner.domain.ident import RunId, VmId
 from terraphim_runner.executor.cancellation import Cancellation
@@ -136,7 +137,11 @@ class Laboratory:
     async def verify(
         self, scenarios: Mapping[str, Scenario], on_result: Callable[[ScenarioResult], None]
     ) -> Verdict:
-        """Carry out every scenario, telling each result as it comes."""
+        """Carry out every scenario, telling each result as it comes.
+
+        Raises:
+            HostError: this machine cannot run VMs, so that nothing can be shown either way.
+        """
         results = []
         for name, scenario in scenarios.items():
             result = await self._carry_out(name, scenario)
@@ -167,6 +172,8 @@ class Laboratory:
         started_s = self.clock.monotonic_s()
         try:
             checks = await scenario(self)
+        except HostError:  # the claim was not even tried, and the next would end the same way
+            raise
         except Exception as error:  # noqa: BLE001  # whatever goes wrong, the claim was not shown
             reason = f"{type(error).__name__}: {_innermost(error)}"
             return ScenarioResult(name, (), self.clock.monotonic_s() - started_s, reason)
