@@ -38,7 +38,7 @@ def status_of(vmm: Path) -> dict[str, str]:
 
 
 @needs_root
-async def test_a_vmm_has_a_user_of_its_own_and_no_capability(vmm: Path) -> None:
+async def test_p10_a_vmm_has_a_user_of_its_own_and_no_capability(vmm: Path) -> None:
     """All four ids, no groups, nothing to gain."""
     status = status_of(vmm)
     (user,) = set(status["Uid"].split())
@@ -50,7 +50,7 @@ async def test_a_vmm_has_a_user_of_its_own_and_no_capability(vmm: Path) -> None:
 
 
 @needs_root
-async def test_two_vmms_are_two_users(provider: QemuProvider, small: VmType) -> None:
+async def test_p10_two_vmms_are_two_users(provider: QemuProvider, small: VmType) -> None:
     """They cannot reach each other."""
     vms = [(await provider.allocate(AllocationRequest(small))).vm for _ in range(2)]
     pids = [(provider.slot_dir(vm.id) / "vmm").read_text().split()[0] for vm in vms]
@@ -58,7 +58,7 @@ async def test_two_vmms_are_two_users(provider: QemuProvider, small: VmType) -> 
     assert len({status_of(Path("/proc") / pid)["Uid"] for pid in pids}) == 2
 
 
-async def test_a_vmm_is_sandboxed(vmm: Path) -> None:
+async def test_p10_a_vmm_is_sandboxed(vmm: Path) -> None:
     """Seccomp filters every thread; no privilege can be gained."""
     threads = [status_of(thread) for thread in (vmm / "task").iterdir()]
 
@@ -66,13 +66,13 @@ async def test_a_vmm_is_sandboxed(vmm: Path) -> None:
     assert {thread["NoNewPrivs"] for thread in threads} == {"1"}
 
 
-async def test_a_vmm_is_out_of_reach_of_the_terminals_interrupt(vmm: Path) -> None:
+async def test_p10_a_vmm_is_out_of_reach_of_the_terminals_interrupt(vmm: Path) -> None:
     """Ctrl-C is for the runner, which cancels the run in good order while the VM goes on."""
     assert os.getsid(int(vmm.name)) != os.getsid(0)
     assert os.getpgid(int(vmm.name)) != os.getpgid(0)
 
 
-async def test_a_vmm_has_limits(vmm: Path) -> None:
+async def test_p10_a_vmm_has_limits(vmm: Path) -> None:
     """Also where no control group can be had."""
     limits = {line[:26].strip(): line[26:].split()[0] for line in (vmm / "limits").read_text().splitlines()}
 
@@ -82,7 +82,7 @@ async def test_a_vmm_has_limits(vmm: Path) -> None:
     assert int(limits["Max address space"]) < 8 << 30
 
 
-async def test_a_vmm_is_in_a_control_group_where_there_are_any(provider: QemuProvider, vmm: Path) -> None:
+async def test_p10_a_vmm_is_in_a_control_group_where_there_are_any(provider: QemuProvider, vmm: Path) -> None:
     """And `description` says so."""
     groups = (vmm / "cgroup").read_text()
     if not provider.host.cgroups.version:
@@ -91,7 +91,7 @@ async def test_a_vmm_is_in_a_control_group_where_there_are_any(provider: QemuPro
     assert "/terraphim-runner/vm-" in groups
 
 
-async def test_a_vmm_holds_no_file_of_the_hosts_but_its_own(vmm: Path, images: ImageStore) -> None:
+async def test_p10_a_vmm_holds_no_file_of_the_hosts_but_its_own(vmm: Path, images: ImageStore) -> None:
     """What it was handed, what QEMU itself needs, and nothing else."""
     image = images.find("").root_disk.parent
     opened = {str(fd.readlink()) for fd in (vmm / "fd").iterdir()}
@@ -101,7 +101,7 @@ async def test_a_vmm_holds_no_file_of_the_hosts_but_its_own(vmm: Path, images: I
     assert {name for name in strangers if not name.endswith("disk.qcow2")} == set()
 
 
-async def test_a_guest_reaches_nothing_without_a_network(
+async def test_p10_a_guest_reaches_nothing_without_a_network(
     qemu_config: QemuConfig, images: ImageStore, small: VmType, shell: Shell
 ) -> None:
     """There is no device at all."""
