@@ -203,7 +203,9 @@ async def test_commands_have_default_signals_and_no_strange_descriptors(real_vm:
     _, descriptors = await run(real_vm, shell("ls /proc/self/fd"))
 
     status = dict(line.split(":\t", 1) for line in signals.decode().splitlines())
-    assert [int(status[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
+    # glibc keeps signals 32 and 33 for itself: its posix_spawn, which make uses, leaves 32 ignored for good.
+    others = ~(0b11 << 31)
+    assert [int(status[name], 16) & others for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
     assert descriptors.split() == [b"0", b"1", b"2", b"3"]  # the last is ls's own
 
 
