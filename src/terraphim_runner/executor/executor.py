@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -115,7 +116,8 @@ class WorkflowExecutor:
         except anyio.get_cancelled_exc_class():
             self._sink.emit(self._finished(request, progress, started_s, is_cancelled=True))
             raise
-        result = self._finished(request, progress, started_s, is_cancelled=cancellation.is_requested)
+        is_cancelled = cancellation.is_requested or _is_stopped_at_once()
+        result = self._finished(request, progress, started_s, is_cancelled=is_cancelled)
         self._sink.emit(result)
         return result
 
@@ -126,15 +128,11 @@ class WorkflowExecutor:
             frame = self._frame(request, cancellation, session)
             jobs = [job for job in request.plan.jobs if isinstance(job, JobPlan)]
             graph = GraphRunner(frame, jobs, request.plan.setting, progress.jobs)
-            told = progress
             try:
                 await set_up(frame, graph.places)
                 await graph.run()
-            except anyio.get_cancelled_exc_class():
-                told = _Progress()  # whoever stops us at once may be taking the VM away: fallout, no failure
-                raise
             finally:
-                await self._clean_up(frame, told)
+                await self._clean_up(frame, progress)
 
     @asynccontextmanager
     async def _session(
@@ -182,7 +180,9 @@ class WorkflowExecutor:
         try:
             await clean_up(frame)
         except InfraError as error:
-            progress.blame(error)
+            # Whoever stops us at once takes the VM away while this, shielded, still goes on: fallout, no failure.
+            if not _is_stopped_at_once():
+                progress.blame(error)
 
     def _frame(self, request: RunRequest, cancellation: Cancellation, session: Session) -> RunFrame:
         return RunFrame(
@@ -265,6 +265,11 @@ _END_STATES = {
     Conclusion.FAILURE: SessionState.FAILED,
     Conclusion.CANCELLED: SessionState.CANCELLED,
 }
+
+
+def _is_stopped_at_once() -> bool:
+    """Tell whether the calling task is being cancelled, though nothing has raised it yet."""
+    return anyio.current_effective_deadline() == -math.inf
 
 
 async def _cancel_when_requested(cancellation: Cancellation, scope: anyio.CancelScope) -> None:

@@ -450,6 +450,21 @@ async def test_a_run_stopped_at_once_is_cancelled_even_if_its_vm_is_already_goin
     assert result.error is None
 
 
+async def test_a_run_stopped_at_once_during_its_clean_up_is_cancelled_and_never_green() -> None:
+    async with _world(clean_up=Behaviour(duration_s=5.0, loses_vm=True)) as world:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(world.run, _job("- run: one"))
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await world.clock.advance_s(5.0)
+
+        result = world.of(RunFinished)[0]
+        assert (result.conclusion, result.error) == (Conclusion.CANCELLED, None)
+        assert (result.allocations, result.releases) == (1, 1)
+
+
 async def test_p6_a_run_whose_clean_up_loses_the_vm_is_a_failure() -> None:
     async with _world(clean_up=Behaviour(loses_vm=True)) as world:
         result = await world.run(_job("- run: one"))
