@@ -103,7 +103,8 @@ def check(result: CompletedProcess[bytes]) -> None:
 
 async def _run(command: list[str], fds: tuple[int, ...]) -> CompletedProcess[bytes]:
     try:
-        return await anyio.run_process(command, check=False, pass_fds=fds)
+        # In a session of its own: the terminal's Ctrl-C is the runner's to obey.
+        return await anyio.run_process(command, check=False, pass_fds=fds, start_new_session=True)
     except FileNotFoundError as exc:
         raise HostError("mksquashfs is not installed", hint="apt-get install squashfs-tools") from exc
 

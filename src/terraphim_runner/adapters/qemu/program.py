@@ -52,7 +52,7 @@ async def ask_version(path: Path) -> Program:
     """
     try:
         with anyio.fail_after(_TIMEOUT_S):
-            result = await anyio.run_process([str(path), "--version"], check=False)
+            result = await anyio.run_process([str(path), "--version"], check=False, start_new_session=True)
     except (OSError, TimeoutError) as exc:
         raise HostError(f"{path} does not run: {exc}", hint=_INSTALL) from exc
     return Program(path, parse_version(result.stdout.decode(errors="replace"), path), stamp_of(path))

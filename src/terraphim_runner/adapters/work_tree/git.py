@@ -93,6 +93,7 @@ class Git:
                 check=False,
                 cwd=self.directory,
                 env=self._env,
+                start_new_session=True,  # the terminal's Ctrl-C is the runner's to obey
             )
         except FileNotFoundError as error:
             if not await anyio.Path(self.directory).is_dir():
