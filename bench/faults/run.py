@@ -104,6 +104,8 @@ async def carry_out(site: Site, fault: Fault, moment: Moment) -> Report:
     said = errors.read_text(errors="replace")
     if "this is a bug" in said or ("Traceback" in said and not _is_interrupted_start(ending)):
         complaints.append(f"the runner said: {said.strip()[-300:]}")
+    if complaints and progress.events:
+        complaints.append(f"the last event: {json.dumps(progress.events[-1])[-600:]}")
     seconds = perf_counter() - started_s
     return Report(fault, moment, ending, limit.cancelled_caught, seconds, complaints)
 

@@ -72,7 +72,8 @@ class _Progress:
 
     def blame(self, error: RunnerError) -> None:
         """Take what is to blame; what comes after the first is its consequence."""
-        if self.error is None:
+        # Whoever stops us at once takes the VM away under what still goes on: fallout of that, no failure.
+        if self.error is None and not _is_stopped_at_once():
             self.error, self.hint = str(error), error.hint
 
 
@@ -116,8 +117,7 @@ class WorkflowExecutor:
         except anyio.get_cancelled_exc_class():
             self._sink.emit(self._finished(request, progress, started_s, is_cancelled=True))
             raise
-        is_cancelled = cancellation.is_requested or _is_stopped_at_once()
-        result = self._finished(request, progress, started_s, is_cancelled=is_cancelled)
+        result = self._finished(request, progress, started_s, is_cancelled=cancellation.is_requested)
         self._sink.emit(result)
         return result
 
@@ -180,9 +180,7 @@ class WorkflowExecutor:
         try:
             await clean_up(frame)
         except InfraError as error:
-            # Whoever stops us at once takes the VM away while this, shielded, still goes on: fallout, no failure.
-            if not _is_stopped_at_once():
-                progress.blame(error)
+            progress.blame(error)
 
     def _frame(self, request: RunRequest, cancellation: Cancellation, session: Session) -> RunFrame:
         return RunFrame(
@@ -283,6 +281,8 @@ def _conclude(progress: _Progress, *, is_cancelled: bool) -> Conclusion:
         Conclusion.SUCCESS if job.is_tolerated and job.conclusion is Conclusion.FAILURE else job.conclusion
         for job in progress.jobs
     }
+    if _is_stopped_at_once():
+        return Conclusion.CANCELLED
     if progress.error is not None or Conclusion.FAILURE in conclusions:
         return Conclusion.FAILURE
     if is_cancelled or Conclusion.CANCELLED in conclusions:
