@@ -18,13 +18,13 @@ from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.vm import AllocationRequest
 from terraphim_runner.verification.laboratory import Experiment, Laboratory
 from terraphim_runner.verification.scenario import SCENARIOS
-from terraphim_runner.verification.witness import WitnessedVm, WitnessProvider
+from terraphim_runner.verification.witness import WitnessedRoot, WitnessedVm, WitnessProvider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from terraphim_runner.ports.vm import Allocation, Command, Execution, VmProvider
+    from terraphim_runner.ports.vm import Allocation, Command, Execution, Root, RootSpec, VmProvider
     from terraphim_runner.session.manager import SessionLimits
     from terraphim_runner.verification.evidence import Verdict
 
@@ -45,6 +45,17 @@ class _AllocatesPerStep(WitnessProvider):
 class _ScatteredVm(WitnessedVm):
     def __init__(self, vm: Any, provider: VmProvider) -> None:
         super().__init__(vm, [])
+        self._provider = provider
+
+    @asynccontextmanager
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[Root]:
+        async with self._vm.open_root(spec) as root:
+            yield _ScatteredRoot(root, self.id, self._provider)
+
+
+class _ScatteredRoot(WitnessedRoot):
+    def __init__(self, root: Root, vm_id: VmId, provider: VmProvider) -> None:
+        super().__init__(root, vm_id, [])
         self._provider = provider
 
     @asynccontextmanager

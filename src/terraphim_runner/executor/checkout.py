@@ -35,7 +35,7 @@ async def check_out(frame: JobFrame, inputs: Mapping[str, str], log: StepLog) ->
     try:
         async with work_tree.snapshot() as tree:
             log.say(f"Copying {len(tree.paths)} files of the work tree {tree.root} to {path}")
-            await frame.run.session.put_tree(tree, TreePlacement(path, user="runner"))
+            await frame.root.put_tree(tree, TreePlacement(path, user="runner"))
     except FileTransferFailed as error:
         return _failed(log, str(error))
     return StepEnd(

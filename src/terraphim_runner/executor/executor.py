@@ -28,7 +28,6 @@ from terraphim_runner.executor.frame import RunFrame
 from terraphim_runner.executor.graph_runner import GraphRunner, planned_job
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.support import unsupported
-from terraphim_runner.executor.workspace import clean_up, set_up
 from terraphim_runner.session.reconciliation import count_allocations, count_releases
 from terraphim_runner.workflow.run_plan import JobPlan
 
@@ -127,12 +126,8 @@ class WorkflowExecutor:
                 return
             frame = self._frame(request, cancellation, session)
             jobs = [job for job in request.plan.jobs if isinstance(job, JobPlan)]
-            graph = GraphRunner(frame, jobs, request.plan.setting, progress.jobs)
-            try:
-                await set_up(frame, graph.places)
-                await graph.run()
-            finally:
-                await self._clean_up(frame, progress)
+            graph = GraphRunner(frame, request.plan.workflow, jobs, request.plan.setting, progress.jobs)
+            await graph.run()
 
     @asynccontextmanager
     async def _session(
@@ -176,15 +171,8 @@ class WorkflowExecutor:
         duration_s = self._clock.monotonic_s() - started_s
         self._sink.emit(VmReleased(self._clock.now(), request.run_id, session.id, str(session.vm_id), duration_s))
 
-    async def _clean_up(self, frame: RunFrame, progress: _Progress) -> None:
-        try:
-            await clean_up(frame)
-        except InfraError as error:
-            progress.blame(error)
-
     def _frame(self, request: RunRequest, cancellation: Cancellation, session: Session) -> RunFrame:
         return RunFrame(
-            workflow=request.plan.workflow,
             session=session,
             sink=self._sink,
             clock=self._clock,
@@ -194,7 +182,6 @@ class WorkflowExecutor:
             env=request.env,
             event_payload=json.dumps(request.plan.event.payload).encode(),
             work_tree=request.work_tree,
-            inputs=request.plan.inputs,
         )
 
     def _started(self, request: RunRequest) -> RunStarted:

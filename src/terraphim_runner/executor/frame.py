@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from terraphim_runner.expressions.value import Value
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.event_sink import EventSink
+    from terraphim_runner.ports.vm import Root
     from terraphim_runner.ports.work_tree import WorkTree
     from terraphim_runner.session.session import Session
     from terraphim_runner.workflow.document import Workflow
@@ -37,7 +38,6 @@ CONTEXTS = frozenset(
 class RunFrame:
     """The run's part."""
 
-    workflow: Workflow
     session: Session
     sink: EventSink
     clock: Clock
@@ -47,7 +47,6 @@ class RunFrame:
     env: Mapping[str, str]  # --env
     event_payload: bytes
     work_tree: WorkTree | None
-    inputs: Value = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,9 @@ class JobFrame:
     """The job leg's part."""
 
     run: RunFrame
+    root: Root  # where this job's commands run
+    cancellation: Cancellation  # of this job: the run's asks it too, and so may another leg's failure
+    workflow: Workflow  # the one that the job is written in, which may be a called one
     job: NormalJob
     key: str
     name: str
@@ -64,6 +66,9 @@ class JobFrame:
     matrix: Value
     strategy: Value
     needs: Mapping[str, NeedsRecord]
+    inputs: Value
+    secrets: Mapping[str, str]  # those this job is entitled to
+    variables: Mapping[str, str]
     env: Mapping[str, str]  # the workflow's and the job's, evaluated
 
     def scope(self, record: JobRecord, step_env: Mapping[str, str] | None = None) -> Scope:
@@ -71,21 +76,21 @@ class JobFrame:
         contexts: dict[str, Any] = {
             "github": self.github,
             "env": {**self.run.env, **self.env, **record.env, **(step_env or {})},
-            "job": {"status": _job_status(record, self.run.cancellation)},
+            "job": {"status": _job_status(record, self.cancellation)},
             "steps": {step_id: step.as_context() for step_id, step in record.steps.items()},
             "runner": self.runner,
-            "secrets": {},
-            "vars": {},
+            "secrets": self.secrets,
+            "vars": self.variables,
             "strategy": self.strategy,
             "matrix": self.matrix,
             "needs": {job: needed.as_context() for job, needed in self.needs.items()},
-            "inputs": self.run.inputs,
+            "inputs": self.inputs,
         }
-        return run_scope(contexts, status_functions(record.status, self.run.cancellation))
+        return run_scope(contexts, status_functions(record.status, self.cancellation))
 
     def step_environment(self, record: JobRecord, step_env: Mapping[str, str]) -> dict[str, str]:
         """Give a step's whole environment; later sources override earlier ones."""
-        base = self.run.session.environment
+        base = self.root.environment
         environment = {
             **base,
             **self.run.env,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import ExpressionError, WorkflowError
+from terraphim_runner.domain.errors import ExpressionError, InfraError, WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobPlanned, JobResult, PlannedJob, PlannedStep
 from terraphim_runner.executor.frame import JobFrame, run_scope, status_functions
 from terraphim_runner.executor.github_context import github_context, runner_context
 from terraphim_runner.executor.job_runner import JobRunner
 from terraphim_runner.executor.mapping import evaluate_mapping
 from terraphim_runner.executor.record import NeedsRecord
-from terraphim_runner.executor.workspace import place_for, set_up
+from terraphim_runner.executor.workspace import clean_up, place_in, set_up
 from terraphim_runner.expressions.value import fold_case
+from terraphim_runner.ports.vm import RootSpec
 from terraphim_runner.workflow.evaluation import evaluate_flag, evaluate_number
 from terraphim_runner.workflow.job_graph import needed_ids
 from terraphim_runner.workflow.plan import plan_job
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.frame import RunFrame
     from terraphim_runner.executor.github_context import JobPlace
     from terraphim_runner.expressions.scope import Scope
+    from terraphim_runner.ports.vm import Root
+    from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.job import NormalJob
     from terraphim_runner.workflow.plan import Setting
     from terraphim_runner.workflow.run_plan import JobPlan, LegPlan
@@ -42,29 +49,37 @@ def planned_job(job: NormalJob, leg: LegPlan) -> PlannedJob:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What of a leg is evaluated before it has a root."""
+
+    contexts: Mapping[str, Any]
+    timeout_s: float
+    is_tolerated: bool
+    env: Mapping[str, str]
+
+
 class GraphRunner:
     """The jobs of one run, one leg at a time: they share one machine and, so far, one root file system."""
 
     def __init__(
-        self, frame: RunFrame, plans: Sequence[JobPlan], setting: Setting, results: list[JobResult]
+        self,
+        frame: RunFrame,
+        workflow: Workflow,
+        plans: Sequence[JobPlan],
+        setting: Setting,
+        results: list[JobResult],
     ) -> None:
-        """Run `plans` in `frame`; late ones are planned again with `setting` and what their needs gave.
+        """Run `plans`, jobs of `workflow`; late ones are planned again with `setting` and what their needs gave.
 
         Results are added to `results` as legs end, so that they survive an error.
         """
         self._frame = frame
+        self._workflow = workflow
         self._plans = plans
         self._setting = setting
         self._results = results
         self._records: dict[str, NeedsRecord] = {}
-        self._places: dict[str, JobPlace] = {}
-        for plan in plans:
-            self._add_places(plan)
-
-    @property
-    def places(self) -> Sequence[JobPlace]:
-        """The directories of the legs that are known so far."""
-        return tuple(self._places.values())
 
     async def run(self) -> None:
         """Run every job that is due; those that are not get their reason.
@@ -82,23 +97,18 @@ class GraphRunner:
             if reason is not None:
                 return self._without_steps(plan, Conclusion.SKIPPED, reason)
             if plan.is_late:
-                plan = plan_job(job, self._setting.with_contexts(needs=self._needs_context(job)))
+                plan = self._plan_again(plan)
         except (ExpressionError, WorkflowError) as error:
             return self._without_steps(plan, Conclusion.FAILURE, str(error))
-        await self._prepare_late(plan)
         return await self._run_legs(plan)
 
-    def _add_places(self, plan: JobPlan) -> list[LegPlan]:
-        new = [leg for leg in plan.legs if leg.key not in self._places]
-        self._places |= {leg.key: place_for(self._frame, leg.key) for leg in new}
-        return new
-
-    async def _prepare_late(self, plan: JobPlan) -> None:
-        new = self._add_places(plan)
-        if new:
-            await set_up(self._frame, [self._places[leg.key] for leg in new])
-        for leg in new:
-            self._frame.sink.emit(JobPlanned(self._frame.clock.now(), planned_job(plan.job, leg)))
+    def _plan_again(self, plan: JobPlan) -> JobPlan:
+        known = {leg.key for leg in plan.legs}
+        plan = plan_job(plan.job, self._setting.with_contexts(needs=self._needs_context(plan.job)))
+        for leg in plan.legs:
+            if leg.key not in known:
+                self._frame.sink.emit(JobPlanned(self._frame.clock.now(), planned_job(plan.job, leg)))
+        return plan
 
     async def _run_legs(self, plan: JobPlan) -> NeedsRecord:
         is_fail_fast = plan.strategy is None or plan.strategy.fail_fast
@@ -116,33 +126,54 @@ class GraphRunner:
         return _merge(records)
 
     async def _run_leg(self, plan: JobPlan, leg: LegPlan) -> NeedsRecord:
-        job = plan.job
         try:
-            contexts = self._leg_contexts(plan, leg)
-            scope = run_scope(contexts)
-            minutes = DEFAULT_TIMEOUT_MINUTES
-            if job.timeout_minutes is not None:
-                minutes = evaluate_number(job.timeout_minutes, scope)
-            is_tolerated = job.continue_on_error is not None and evaluate_flag(job.continue_on_error, scope)
-            frame = self._job_frame(job, leg, contexts)
+            settled = self._settle(plan, leg)
         except WorkflowError as error:
-            return self._end_leg(job, leg, Conclusion.FAILURE, str(error))
-        runner = JobRunner(frame, timeout_s=minutes * 60, is_tolerated=is_tolerated)
+            return self._end_leg(plan.job, leg, Conclusion.FAILURE, str(error))
+        async with self._frame.session.open_root(RootSpec(_slug(leg.key))) as root:
+            place = place_in(root, self._frame.github)
+            await set_up(root, place, self._frame.event_payload)
+            frame = self._job_frame(plan.job, leg, settled, root, place)
+            runner = JobRunner(frame, timeout_s=settled.timeout_s, is_tolerated=settled.is_tolerated)
+            await self._run_and_tidy(runner, root, place)
+        return runner.end.needs if runner.end is not None else NeedsRecord(Conclusion.FAILURE)
+
+    async def _run_and_tidy(self, runner: JobRunner, root: Root, place: JobPlace) -> None:
         try:
             await runner.run()
+        except BaseException:
+            with suppress(InfraError):  # what failed first is to blame
+                await clean_up(root, place)
+            raise
+        else:
+            await clean_up(root, place)
         finally:
-            end = runner.end
-            if end is not None:
-                self._results.append(end.result)
-        return end.needs if end is not None else NeedsRecord(Conclusion.FAILURE)
+            if runner.end is not None:
+                self._results.append(runner.end.result)
 
-    def _job_frame(self, job: NormalJob, leg: LegPlan, contexts: Mapping[str, Any]) -> JobFrame:
-        place = self._places[leg.key]
-        workflow = self._frame.workflow
+    def _settle(self, plan: JobPlan, leg: LegPlan) -> _Settled:
+        job = plan.job
+        contexts = self._leg_contexts(plan, leg)
+        scope = run_scope(contexts)
+        minutes = DEFAULT_TIMEOUT_MINUTES
+        if job.timeout_minutes is not None:
+            minutes = evaluate_number(job.timeout_minutes, scope)
         early = {name: contexts[name] for name in ("github", "inputs", "vars", "secrets")}
-        env = evaluate_mapping(workflow.env, run_scope(early))
+        env = evaluate_mapping(self._workflow.env, run_scope(early))
+        return _Settled(
+            contexts=contexts,
+            timeout_s=minutes * 60,
+            is_tolerated=job.continue_on_error is not None and evaluate_flag(job.continue_on_error, scope),
+            env={**env, **evaluate_mapping(job.env, scope)},
+        )
+
+    def _job_frame(self, job: NormalJob, leg: LegPlan, settled: _Settled, root: Root, place: JobPlace) -> JobFrame:
+        contexts = settled.contexts
         return JobFrame(
             run=self._frame,
+            root=root,
+            cancellation=self._frame.cancellation,
+            workflow=self._workflow,
             job=job,
             key=leg.key,
             name=leg.name,
@@ -152,7 +183,10 @@ class GraphRunner:
             matrix=contexts["matrix"],
             strategy=contexts["strategy"],
             needs=self._needs(job),
-            env={**env, **evaluate_mapping(job.env, run_scope(contexts))},
+            inputs=contexts["inputs"],
+            secrets=contexts["secrets"],
+            variables=contexts["vars"],
+            env=settled.env,
         )
 
     def _skip_reason(self, job: NormalJob) -> str | None:
@@ -221,6 +255,12 @@ class GraphRunner:
     def _report(self, job: NormalJob, key: str, name: str, conclusion: Conclusion, reason: str) -> None:
         self._results.append(JobResult(key, job.id.value, name, conclusion, 0.0, reason, ()))
         self._frame.sink.emit(JobFinished(self._frame.clock.now(), key, conclusion, 0.0, reason))
+
+
+def _slug(key: str) -> str:
+    """Make a name for a root from a leg's key, which no other leg has."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-.")[:40]
+    return f"{readable or 'job'}-{zlib.crc32(key.encode()):08x}"
 
 
 def _merge(records: Sequence[NeedsRecord]) -> NeedsRecord:

@@ -111,7 +111,7 @@ class JobRunner:
     def _why_not(self, step: WorkingStep) -> str:
         if step.condition.written:
             return f"its condition is false: {step.condition.text}"
-        if self._frame.run.cancellation.is_requested:
+        if self._frame.cancellation.is_requested:
             return "the run was cancelled"
         return "an earlier step failed"
 
@@ -134,7 +134,7 @@ class JobRunner:
 
     def _cancellation(self) -> Cancellation | None:
         """What may stop a step that begins now: nothing any more, once the run is cancelled."""
-        cancellation = self._frame.run.cancellation
+        cancellation = self._frame.cancellation
         return None if cancellation.is_requested else cancellation
 
     def _script_call(self, number: int, step: RunStep, step_env: Mapping[str, str], scope: Scope) -> ScriptCall:
@@ -151,7 +151,7 @@ class JobRunner:
         )
 
     def _default(self, name: str) -> Template | Text | None:
-        for defaults in (self._frame.job.defaults, self._frame.run.workflow.defaults):
+        for defaults in (self._frame.job.defaults, self._frame.workflow.defaults):
             value: Template | Text | None = getattr(defaults, name) if isinstance(defaults, Defaults) else None
             if value is not None:
                 return value
@@ -214,7 +214,7 @@ class JobRunner:
     def _conclusion(self) -> tuple[Conclusion, str | None]:
         if self._trouble is not None:
             return Conclusion.FAILURE, _what_failed(self._trouble)
-        if self._frame.run.cancellation.is_requested:
+        if self._frame.cancellation.is_requested:
             return Conclusion.CANCELLED, "the run was cancelled"
         if self._record.status is Conclusion.FAILURE:
             failed = next(step for step in self._results if step.conclusion is Conclusion.FAILURE)

@@ -96,7 +96,7 @@ class ScriptStep:
         return command, files
 
     async def _execute(self, command: Command, watch: StopWatch) -> tuple[ExitStatus, Mapping[str, bytes]]:
-        execution = await self._executions.enter_async_context(self._frame.run.session.exec(command))
+        execution = await self._executions.enter_async_context(self._frame.root.exec(command))
         async with running_beside(partial(watch.guard, execution)):
             async for stream, data in execution:
                 self._log.feed(stream, data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from terraphim_runner.link.execution import start_execution
@@ -9,42 +11,30 @@ from terraphim_runner.link.file_transfer import get_file, put_file
 from terraphim_runner.link.tree_transfer import get_tree, put_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.link.execution import LinkExecution
     from terraphim_runner.link.guest_link import GuestLink
-    from terraphim_runner.ports.vm import Command, Tree, TreePlacement
+    from terraphim_runner.ports.vm import Command, RootSpec, Tree, TreePlacement
 
 
-class LinkVm:
-    """A VM whose agent is at the other end of a link.
+ShipTree = Callable[["GuestLink", "Tree", "TreePlacement"], Awaitable[None]]
 
-    `ship_tree` is the provider's way to ship a work tree; a tar stream through the link if it has no better one.
-    """
+
+class LinkRoot:
+    """A root of the VM at the other end of a link."""
 
     def __init__(
-        self,
-        vm_id: VmId,
-        link: GuestLink,
-        *,
-        work_root: str,
-        environment: Mapping[str, str],
-        ship_tree: Callable[[GuestLink, Tree, TreePlacement], Awaitable[None]] = put_tree,
+        self, link: GuestLink, *, work_root: str, environment: Mapping[str, str], ship_tree: ShipTree
     ) -> None:
         """Take a link after its handshake."""
-        self._id = vm_id
         self._link = link
         self._work_root = work_root
         self._environment = dict(environment)
         self._ship_tree = ship_tree
-
-    @property
-    def id(self) -> VmId:
-        """Which VM this is."""
-        return self._id
 
     @property
     def work_root(self) -> str:
@@ -55,11 +45,6 @@ class LinkVm:
     def environment(self) -> Mapping[str, str]:
         """What every command of a workflow needs in its environment."""
         return self._environment
-
-    @property
-    def link(self) -> GuestLink:
-        """Give the conversation with the agent, for the provider."""
-        return self._link
 
     def exec(self, command: Command) -> AbstractAsyncContextManager[LinkExecution]:
         """Start a command."""
@@ -82,3 +67,43 @@ class LinkVm:
     async def get_tree(self, path: str, destination: Path) -> None:
         """Bring a directory of the guest into `destination`."""
         await get_tree(self._link, path, destination)
+
+
+class LinkVm(LinkRoot):
+    """A VM whose agent is at the other end of a link.
+
+    `ship_tree` is the provider's way to ship a work tree; a tar stream through the link if it has no better one.
+    """
+
+    def __init__(
+        self,
+        vm_id: VmId,
+        link: GuestLink,
+        *,
+        work_root: str,
+        environment: Mapping[str, str],
+        ship_tree: ShipTree = put_tree,
+    ) -> None:
+        """Take a link after its handshake."""
+        super().__init__(link, work_root=work_root, environment=environment, ship_tree=ship_tree)
+        self._id = vm_id
+
+    @property
+    def id(self) -> VmId:
+        """Which VM this is."""
+        return self._id
+
+    @property
+    def link(self) -> GuestLink:
+        """Give the conversation with the agent, for the provider."""
+        return self._link
+
+    @asynccontextmanager
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[LinkRoot]:
+        """Give a job a work root of its own; the rest of the machine it shares, so far."""
+        yield LinkRoot(
+            self._link,
+            work_root=f"{self._work_root}/{spec.name}",
+            environment=self._environment,
+            ship_tree=self._ship_tree,
+        )

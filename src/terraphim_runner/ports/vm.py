@@ -154,22 +154,27 @@ class Execution(Protocol):
         ...
 
 
-class Vm(Protocol):
-    """A running VM. Every method may be called concurrently with every other.
+@dataclass(frozen=True, slots=True)
+class RootSpec:
+    """A pristine root for one job: what to call it, and what its processes may take of the VM together."""
 
-    Every method raises `MachineLost` when the VM is gone, and `GuestError` when the guest answers nonsense.
+    name: str  # unique among the VM's roots that are open: letters, digits, `-`, `_`, `.`; at most 60
+    memory_mib: int | None = None  # above it the job's own processes are killed for want of memory
+    processes: int | None = None  # above it the job's forks fail
+
+
+class Root(Protocol):
+    """Where commands run and files are: the VM's own root, or one made for a job.
+
+    Every method may be called concurrently with every other. Every method raises `MachineLost` when the VM is
+    gone, and `GuestError` when the guest answers nonsense.
     """
 
     @property
-    def id(self) -> VmId:
-        """Which VM this is; constant."""
-        ...
-
-    @property
     def work_root(self) -> str:
-        """Where workspaces go: an absolute directory in the guest, made on the first use; constant.
+        """Where workspaces go: an absolute directory in this root, made on the first use; constant.
 
-        It is the VM's own and no other VM's: with the provider `process` it lies in the VM's private directory.
+        It is this root's own and no other's: with the provider `process` it lies in the VM's private directory.
         """
         ...
 
@@ -224,6 +229,26 @@ class Vm(Protocol):
 
         Raises:
             FileTransferFailed: the guest could not read it; the VM is fine.
+        """
+        ...
+
+
+class Vm(Root, Protocol):
+    """A running VM. As a `Root` it is the machine's own root, which jobs do not get to change."""
+
+    @property
+    def id(self) -> VmId:
+        """Which VM this is; constant."""
+        ...
+
+    def open_root(self, spec: RootSpec) -> AbstractAsyncContextManager[Root]:
+        """Make a root for one job; leaving the context kills everything in it and removes it.
+
+        It starts as the image is: what other jobs wrote, installed or left running is not in it, and what is done
+        in it is seen by no other. The provider `process` has no such thing: its roots differ only in `work_root`.
+
+        Raises (on entering):
+            InfraError: it could not be made.
         """
         ...
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from terraphim_runner.domain.ident import RunId, SessionId, VmId
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
-    from terraphim_runner.ports.vm import Allocation, Command, Execution, Tree, TreePlacement, Vm
+    from terraphim_runner.ports.vm import (
+        Allocation,
+        Command,
+        Execution,
+        Root,
+        RootSpec,
+        Tree,
+        TreePlacement,
+        Vm,
+    )
 
 
 class Session:
@@ -61,51 +70,16 @@ class Session:
         return self.allocation.vm.id
 
     @property
-    def work_root(self) -> str:
-        """The directory in the guest where workspaces go."""
-        return self.allocation.vm.work_root
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """What every command of a workflow needs in its environment; as `Vm.environment`."""
-        return self.allocation.vm.environment
-
-    @property
     def commands(self) -> int:
         """How many commands were executed in its VM."""
         return self._commands
 
     @asynccontextmanager
-    async def exec(self, command: Command) -> AsyncIterator[Execution]:
-        """Start a command in the session's VM; contract as `Vm.exec`."""
-        with self._using() as vm:
-            self._commands += 1
-            async with vm.exec(command) as execution:
-                yield execution
-
-    async def put_file(
-        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
-    ) -> None:
-        """Write a file; contract as `Vm.put_file`."""
-        with self._using() as vm:
-            await vm.put_file(path, chunks, mode=mode, user=user)
-
-    @asynccontextmanager
-    async def get_file(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Read a file; contract as `Vm.get_file`."""
-        with self._using() as vm:
-            async with vm.get_file(path) as chunks:
-                yield chunks
-
-    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
-        """Ship a tree; contract as `Vm.put_tree`."""
-        with self._using() as vm:
-            await vm.put_tree(tree, placement)
-
-    async def get_tree(self, path: str, destination: Path) -> None:
-        """Fetch a directory; contract as `Vm.get_tree`."""
-        with self._using() as vm:
-            await vm.get_tree(path, destination)
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[SessionRoot]:
+        """Make a pristine root for one job; contract as `Vm.open_root`. It counts as use as long as it is open."""
+        with self.using() as vm:
+            async with vm.open_root(spec) as root:
+                yield SessionRoot(self, root)
 
     def is_expired(self, now_s: float, timeout_s: float) -> bool:
         """Tell whether it is idle, with nothing under way, for `timeout_s` or longer."""
@@ -132,8 +106,12 @@ class Session:
         self._allocation = allocation
         self._last_used_s = self._clock.monotonic_s()
 
+    def count_command(self) -> None:
+        """Count a command that is executed in its VM; the roots' business."""
+        self._commands += 1
+
     @contextmanager
-    def _using(self) -> Iterator[Vm]:
+    def using(self) -> Iterator[Vm]:
         vm = self._begin()
         try:
             yield vm
@@ -158,3 +136,54 @@ class Session:
         self._last_used_s = self._clock.monotonic_s()
         if self._under_way == 0 and self._state is SessionState.EXECUTING:
             self.change(SessionState.ACTIVE)
+
+
+class SessionRoot:
+    """What the steps of a job get: a root in the session's VM, for as long as both last."""
+
+    def __init__(self, session: Session, root: Root) -> None:
+        """Count what is done in `root` as done in `session`."""
+        self._session = session
+        self._root = root
+
+    @property
+    def work_root(self) -> str:
+        """The directory where workspaces go; as `Root.work_root`."""
+        return self._root.work_root
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every command of a workflow needs in its environment; as `Root.environment`."""
+        return self._root.environment
+
+    @asynccontextmanager
+    async def exec(self, command: Command) -> AsyncIterator[Execution]:
+        """Start a command; contract as `Root.exec`."""
+        with self._session.using():
+            self._session.count_command()
+            async with self._root.exec(command) as execution:
+                yield execution
+
+    async def put_file(
+        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
+    ) -> None:
+        """Write a file; contract as `Root.put_file`."""
+        with self._session.using():
+            await self._root.put_file(path, chunks, mode=mode, user=user)
+
+    @asynccontextmanager
+    async def get_file(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Read a file; contract as `Root.get_file`."""
+        with self._session.using():
+            async with self._root.get_file(path) as chunks:
+                yield chunks
+
+    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
+        """Ship a tree; contract as `Root.put_tree`."""
+        with self._session.using():
+            await self._root.put_tree(tree, placement)
+
+    async def get_tree(self, path: str, destination: Path) -> None:
+        """Fetch a directory; contract as `Root.get_tree`."""
+        with self._session.using():
+            await self._root.get_tree(path, destination)

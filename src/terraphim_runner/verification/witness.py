@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         AllocationRequest,
         Command,
         Execution,
+        Root,
+        RootSpec,
         Tree,
         TreePlacement,
         Vm,
@@ -102,53 +104,69 @@ class WitnessProvider:
         return await self.provider.held_vms()
 
 
-class WitnessedVm:
-    """A VM whose commands are written down."""
+class WitnessedRoot:
+    """A root whose commands are written down."""
+
+    def __init__(self, root: Root, vm_id: VmId, sightings: list[Sighting]) -> None:
+        """Watch `root`, which is in the VM `vm_id`."""
+        self._root = root
+        self._vm_id = vm_id
+        self._sightings = sightings
+
+    @property
+    def work_root(self) -> str:
+        """The root's work root."""
+        return self._root.work_root
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The root's environment."""
+        return self._root.environment
+
+    @asynccontextmanager
+    async def exec(self, command: Command) -> AsyncIterator[Execution]:
+        """Execute."""
+        self._sightings.append(Sighting(Sight.COMMAND, self._vm_id))
+        try:
+            async with self._root.exec(command) as execution:
+                yield execution
+        finally:
+            self._sightings.append(Sighting(Sight.COMMAND_ENDED, self._vm_id))
+
+    async def put_file(
+        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
+    ) -> None:
+        """Write a file."""
+        await self._root.put_file(path, chunks, mode=mode, user=user)
+
+    def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read a file."""
+        return self._root.get_file(path)
+
+    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
+        """Ship a tree."""
+        await self._root.put_tree(tree, placement)
+
+    async def get_tree(self, path: str, destination: Path) -> None:
+        """Fetch a directory."""
+        await self._root.get_tree(path, destination)
+
+
+class WitnessedVm(WitnessedRoot):
+    """A VM whose commands are written down, those in its jobs' roots included."""
 
     def __init__(self, vm: Vm, sightings: list[Sighting]) -> None:
         """Watch `vm`."""
+        super().__init__(vm, vm.id, sightings)
         self._vm = vm
-        self._sightings = sightings
 
     @property
     def id(self) -> VmId:
         """The VM's id."""
         return self._vm.id
 
-    @property
-    def work_root(self) -> str:
-        """The VM's work root."""
-        return self._vm.work_root
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The VM's environment."""
-        return self._vm.environment
-
     @asynccontextmanager
-    async def exec(self, command: Command) -> AsyncIterator[Execution]:
-        """Execute."""
-        self._sightings.append(Sighting(Sight.COMMAND, self.id))
-        try:
-            async with self._vm.exec(command) as execution:
-                yield execution
-        finally:
-            self._sightings.append(Sighting(Sight.COMMAND_ENDED, self.id))
-
-    async def put_file(
-        self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
-    ) -> None:
-        """Write a file."""
-        await self._vm.put_file(path, chunks, mode=mode, user=user)
-
-    def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Read a file."""
-        return self._vm.get_file(path)
-
-    async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
-        """Ship a tree."""
-        await self._vm.put_tree(tree, placement)
-
-    async def get_tree(self, path: str, destination: Path) -> None:
-        """Fetch a directory."""
-        await self._vm.get_tree(path, destination)
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[Root]:
+        """Make a root that is watched too."""
+        async with self._vm.open_root(spec) as root:
+            yield WitnessedRoot(root, self.id, self._sightings)

@@ -18,13 +18,14 @@ from terraphim_runner.domain.ident import RunId, SessionId, VmId
 from terraphim_runner.domain.state import SessionState
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.ledger import LedgerEntry, LedgerEvent
-from terraphim_runner.ports.vm import Command
+from terraphim_runner.ports.vm import Command, RootSpec
 from terraphim_runner.session.admission import WhenFull
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from terraphim_runner.ports.vm import Execution
     from terraphim_runner.session.session import Session
 
 pytestmark = pytest.mark.anyio
@@ -58,10 +59,16 @@ async def _world(
         yield world
 
 
+@asynccontextmanager
+async def _executing(session: Session) -> AsyncIterator[Execution]:
+    async with session.open_root(RootSpec("job")) as root, root.exec(_TRUE) as execution:
+        yield execution
+
+
 async def test_p1_p3_a_session_is_one_allocation_and_one_release() -> None:
     async with _world() as world:
         async with world.manager.session(_RUN, _VM_TYPE) as session:
-            async with session.exec(_TRUE) as execution:
+            async with _executing(session) as execution:
                 await execution.wait()
             assert _state(session) is SessionState.ACTIVE
 
@@ -84,7 +91,7 @@ async def test_p3_a_cancelled_run_releases() -> None:
         async with anyio.create_task_group() as tasks:
 
             async def run() -> None:
-                async with world.manager.session(_RUN, _VM_TYPE) as session, session.exec(_TRUE) as execution:
+                async with world.manager.session(_RUN, _VM_TYPE) as session, _executing(session) as execution:
                     tasks.cancel_scope.cancel()
                     await execution.wait()
 
@@ -212,7 +219,7 @@ async def test_an_idle_session_is_ended_when_its_timeout_is_over_and_not_before(
 
         assert _state(session) is SessionState.RELEASED
         with pytest.raises(SessionExpired):
-            async with session.exec(_TRUE):
+            async with _executing(session):
                 pass
 
 
@@ -220,7 +227,7 @@ async def test_use_puts_the_idle_timeout_off() -> None:
     async with _world(SessionLimits(idle_timeout_s=60.0)) as world:
         session = await world.manager.create_session(_RUN, _VM_TYPE)
         await world.clock.advance_s(59.0)
-        async with session.exec(_TRUE) as execution:
+        async with _executing(session) as execution:
             await execution.wait()
         await world.clock.advance_s(59.0)
         assert _state(session) is SessionState.ACTIVE
@@ -232,7 +239,7 @@ async def test_use_puts_the_idle_timeout_off() -> None:
 async def test_a_session_that_is_executing_is_never_timed_out() -> None:
     async with _world(SessionLimits(idle_timeout_s=60.0), is_endless=True) as world:
         session = await world.manager.create_session(_RUN, _VM_TYPE)
-        async with session.exec(_TRUE) as execution:
+        async with _executing(session) as execution:
             await world.clock.advance_s(10_000.0)
             assert _state(session) is SessionState.EXECUTING
             await execution.signal(15)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.ports.clock import Clock
-    from terraphim_runner.ports.vm import Command, Stream, Tree, TreePlacement
+    from terraphim_runner.ports.vm import Command, RootSpec, Stream, Tree, TreePlacement
 
 SIGKILL = 9
 SUCCESS = ExitStatus(code=0)
@@ -212,6 +212,12 @@ class MemoryVm:
             await target.parent.mkdir(parents=True, exist_ok=True)
             await target.write_bytes(data)
 
+    @asynccontextmanager
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[MemoryRoot]:
+        """Make a root: the same files and script, another work root."""
+        self.check()
+        yield MemoryRoot(self, f"{self.work_root}/{spec.name}")
+
     def lose(self) -> None:
         """Be gone from now on."""
         self.is_lost = True
@@ -226,6 +232,20 @@ class MemoryVm:
         """
         if self.is_lost:
             raise MachineLost
+
+
+class MemoryRoot:
+    """A root of a fake VM."""
+
+    def __init__(self, vm: MemoryVm, work_root: str) -> None:
+        """Stand for a part of `vm`."""
+        self.work_root = work_root
+        self.environment = vm.environment
+        self.exec = vm.exec
+        self.put_file = vm.put_file
+        self.get_file = vm.get_file
+        self.put_tree = vm.put_tree
+        self.get_tree = vm.get_tree
 
 
 async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:
