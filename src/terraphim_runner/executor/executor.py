@@ -57,6 +57,8 @@ class RunRequest:
     plan: RunPlan
     vm_type: VmType
     env: Mapping[str, str] = field(default_factory=dict)  # for every step, below what the workflow sets
+    secrets: Mapping[str, str] = field(default_factory=dict)  # all of them; which job gets which is decided here
+    variables: Mapping[str, str] = field(default_factory=dict)
     work_tree: WorkTree | None = None
 
 
