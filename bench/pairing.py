@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.event import StepFinished
 from terraphim_runner.domain.ident import RunId
@@ -90,7 +91,7 @@ async def time_steps(product: Product, ledger: Ledger, count: int) -> tuple[list
     watch = _StopWatch()
     provider = _PairingProvider(product, watch)
     async with SessionManager(provider, ledger, product.clock, SessionLimits()) as sessions:
-        executor = WorkflowExecutor(sessions, ledger, product.clock, watch)
+        executor = WorkflowExecutor(sessions, ledger, product.clock, watch, MemoryConcurrencyGroups())
         result = await executor.execute_workflow(_request(product, count), Cancellation())
     if result.conclusion is not Conclusion.SUCCESS:
         raise RuntimeError(f"the workflow of {count} steps ended as {result.conclusion.value}: {result.error}")

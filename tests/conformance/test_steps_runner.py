@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from terraphim_runner.adapters.memory.clock import ManualClock
+from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
@@ -84,7 +85,7 @@ async def _run(document: dict[str, Any]) -> RunFinished:
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(MemoryProvider(clock, _exit_as_named))
         sessions = await stack.enter_async_context(SessionManager(provider, ledger, clock, SessionLimits()))
-        executor = WorkflowExecutor(sessions, ledger, clock, _Silence())
+        executor = WorkflowExecutor(sessions, ledger, clock, _Silence(), MemoryConcurrencyGroups())
         return await executor.execute_workflow(RunRequest(RunId("run"), plan, _VM_TYPE), Cancellation())
 
 

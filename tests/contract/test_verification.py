@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -137,7 +138,7 @@ async def _verify(
     async with ProcessProvider(tmp_path / "slots") as real:
         provider: VmProvider = real if sabotage is None else sabotage(real)
         chosen = {name: SCENARIOS[name] for name in scenarios}
-        bench = laboratory(provider, MemoryLedger(), SystemClock(), _VM_TYPE)
+        bench = laboratory(provider, MemoryLedger(), SystemClock(), MemoryConcurrencyGroups(), _VM_TYPE)
         return await bench.verify(chosen, lambda _: None)
 
 
@@ -192,7 +193,7 @@ async def test_a_scenario_that_cannot_be_carried_out_did_not_hold(tmp_path: Path
         raise RuntimeError("boom")
 
     async with ProcessProvider(tmp_path / "slots") as provider:
-        bench = Laboratory(provider, MemoryLedger(), SystemClock(), _VM_TYPE)
+        bench = Laboratory(provider, MemoryLedger(), SystemClock(), MemoryConcurrencyGroups(), _VM_TYPE)
         verdict = await bench.verify({"broken": broken}, lambda _: None)
 
     assert not verdict.holds
@@ -206,6 +207,6 @@ async def test_a_machine_that_cannot_run_vms_is_no_verdict(tmp_path: Path) -> No
         raise ImageMissing("no image")
 
     async with ProcessProvider(tmp_path / "slots") as provider:
-        bench = Laboratory(provider, MemoryLedger(), SystemClock(), _VM_TYPE)
+        bench = Laboratory(provider, MemoryLedger(), SystemClock(), MemoryConcurrencyGroups(), _VM_TYPE)
         with pytest.raises(ImageMissing):
             await bench.verify({"broken": broken}, lambda _: None)

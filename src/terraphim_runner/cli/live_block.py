@@ -8,7 +8,7 @@ from rich.text import Text
 
 from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.live_row import MAX_WIDTH, progress_row
-from terraphim_runner.cli.phrase import count, one_line
+from terraphim_runner.cli.phrase import concurrency_queued, count, one_line
 
 if TYPE_CHECKING:
     from terraphim_runner.cli.live_row import Frame
@@ -54,7 +54,10 @@ def _running_rows(view: RunView, frame: Frame) -> list[Text]:
 
 def _job_row(job: JobView, frame: Frame) -> Text:
     row = progress_row(job, frame, indent=2)
-    if job.started_at is None and job.conclusion is None and job.needs:
+    if job.started_at is None and job.conclusion is None and job.waits_for is not None:
+        row.append(f"  {concurrency_queued(job.waits_for)}", "dim")
+        row.truncate(MAX_WIDTH, overflow="ellipsis")
+    elif job.started_at is None and job.conclusion is None and job.needs:
         row.append(f"  after {', '.join(one_line(need) for need in job.needs)}", "dim")
         row.truncate(MAX_WIDTH, overflow="ellipsis")
     return row
@@ -70,6 +73,8 @@ def _status(view: RunView, frame: Frame) -> Text:
         facts.append(f"{view.vm.vm_id} {view.vm.source} in {duration_text(view.vm.duration_s)}")
     elif view.queue_position is not None:
         facts.append(f"waits for a free session, {view.queue_position} in the queue")
+    elif view.waits_for is not None:
+        facts.append(concurrency_queued(view.waits_for))
     else:
         facts.append("getting a virtual machine")
     if view.started_at is not None:

@@ -25,6 +25,8 @@ def summary(workflow: str, result: RunFinished, width: int) -> list[Text]:
     for job in result.jobs:
         rows += _job_rows(job, width, is_brief=is_brief)
     rows += [Text(""), *_evidence(result, width), Text(""), _verdict(workflow, result)]
+    if result.reason:
+        rows.append(Text(f"    {one_line(result.reason)}", "dim"))
     if result.error:
         rows.append(Text(f"    {one_line(result.error)}", "red"))
     if result.hint:

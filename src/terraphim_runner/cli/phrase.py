@@ -10,6 +10,7 @@ from terraphim_runner.domain.conclusion import Conclusion
 
 if TYPE_CHECKING:
     from terraphim_runner.domain.event import (
+        ConcurrencyQueued,
         JobFinished,
         JobResult,
         RunFinished,
@@ -52,6 +53,11 @@ def job_facts(job: JobFinished | JobResult) -> str:
     if job.conclusion is not Conclusion.SKIPPED:
         facts.append(duration_text(job.duration_s))
     return ", ".join(facts)
+
+
+def concurrency_queued(event: ConcurrencyQueued) -> str:
+    """Say what a run or a job waits for."""
+    return f"waits for the concurrency group {one_line(event.group)}, held by {one_line(event.holder)}"
 
 
 def vm_allocated(event: VmAllocated) -> str:

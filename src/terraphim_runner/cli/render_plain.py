@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.log_line import LineKind, parse_line
 from terraphim_runner.cli.phrase import (
+    concurrency_queued,
     count,
     job_facts,
     ledger_evidence,
@@ -62,6 +63,9 @@ class PlainRenderer:
                 self._write(self._summary_lines(event))
             case events.RunFinished():
                 self._write(self._result(event))
+            case events.ConcurrencyQueued():
+                who = event.job or f"run {event.run_id}"
+                self._write([f"{one_line(who)}: {concurrency_queued(event)}"])
             case _:
                 self._write([self._line(event)])
 
@@ -120,6 +124,8 @@ class PlainRenderer:
     def _result(self, result: events.RunFinished) -> Iterator[str]:
         yield ""
         yield f"{self._word(result.conclusion)} in {duration_text(result.duration_s)}"
+        if result.reason:
+            yield f"reason: {one_line(result.reason)}"
         if result.error:
             yield f"error: {one_line(result.error)}"
         if result.hint:

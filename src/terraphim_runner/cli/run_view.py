@@ -38,6 +38,7 @@ class JobView:
     started_at: datetime | None = None
     conclusion: Conclusion | None = None
     duration_s: float = 0.0
+    waits_for: events.ConcurrencyQueued | None = None
 
     @property
     def is_running(self) -> bool:
@@ -53,6 +54,7 @@ class RunView:
     event_name: str = ""
     started_at: datetime | None = None
     is_over: bool = False
+    waits_for: events.ConcurrencyQueued | None = None
     queue_position: int | None = None
     vm: events.VmAllocated | None = None
     jobs: dict[str, JobView] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class RunView:
                     self._plan(job)
             case events.SessionQueued():
                 self.queue_position = event.position
+            case events.ConcurrencyQueued():
+                (self if event.job is None else self._job(event.job)).waits_for = event
             case events.VmAllocated():
                 self.vm = event
             case events.JobPlanned():

@@ -54,6 +54,17 @@ class SessionQueued:
 
 
 @dataclass(frozen=True, slots=True)
+class ConcurrencyQueued:
+    """The run, or one job leg of it, waits for a concurrency group; `holder` is who holds that, for people."""
+
+    at: datetime
+    run_id: RunId
+    group: str
+    holder: str
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VmAllocated:
     """The run has its VM."""
 
@@ -218,11 +229,13 @@ class RunFinished:
     jobs: tuple[JobResult, ...]
     error: str | None = None
     hint: str | None = None  # what can be done about the error
+    reason: str | None = None  # why it was cancelled
 
 
 RunEvent = (
     RunStarted
     | SessionQueued
+    | ConcurrencyQueued
     | VmAllocated
     | JobPlanned
     | JobStarted

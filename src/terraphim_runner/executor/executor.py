@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,19 +26,23 @@ from terraphim_runner.domain.state import SessionState
 from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.frame import RunFrame
 from terraphim_runner.executor.graph_runner import GraphRunner, planned_job
+from terraphim_runner.executor.group_hold import GroupDoor
 from terraphim_runner.executor.mask import Masker
+from terraphim_runner.executor.schedule_state import Level
 from terraphim_runner.executor.support import unsupported
+from terraphim_runner.executor.verdict import Tally, verdict
+from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.session.reconciliation import count_allocations, count_releases
-from terraphim_runner.workflow.run_plan import JobPlan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from terraphim_runner.domain.event import JobResult
     from terraphim_runner.domain.ident import RunId
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.executor.cancellation import Cancellation
+    from terraphim_runner.executor.group_hold import Hold
     from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.concurrency_groups import ConcurrencyGroups
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.ports.ledger import Ledger
     from terraphim_runner.ports.work_tree import WorkTree
@@ -60,13 +64,14 @@ class RunRequest:
     secrets: Mapping[str, str] = field(default_factory=dict)  # all of them; which job gets which is decided here
     variables: Mapping[str, str] = field(default_factory=dict)
     work_tree: WorkTree | None = None
+    max_parallel_jobs: int | None = None  # at once; None: as many as the VM has processors
 
 
 @dataclass(slots=True)
 class _Progress:
     """What is known of a run so far, however it ends."""
 
-    jobs: list[JobResult] = field(default_factory=list)
+    jobs: Tally = field(default_factory=Tally)
     session: Session | None = None
     error: str | None = None
     hint: str | None = None
@@ -84,10 +89,18 @@ class WorkflowExecutor:
     Concurrent calls are independent; the session manager's limit makes them wait for each other.
     """
 
-    def __init__(self, sessions: SessionManager, ledger: Ledger, clock: Clock, sink: EventSink) -> None:
-        """Take sessions from `sessions` and count allocations in `ledger`."""
+    def __init__(
+        self,
+        sessions: SessionManager,
+        ledger: Ledger,
+        clock: Clock,
+        sink: EventSink,
+        groups: ConcurrencyGroups,
+    ) -> None:
+        """Take sessions from `sessions`, count allocations in `ledger`, wait for groups in `groups`."""
         self._sessions = sessions
         self._ledger = ledger
+        self._groups = groups
         self._clock = clock
         self._sink = sink
 
@@ -113,23 +126,50 @@ class WorkflowExecutor:
             _log.debug("infrastructure failure", run=request.run_id, exc_info=True)
         except RunnerError as error:  # this machine, or who uses it, is to blame: the caller says what mends it
             progress.blame(error)
-            self._sink.emit(self._finished(request, progress, started_s, is_cancelled=False))
+            self._sink.emit(self._finished(request, progress, started_s, reason=None))
             raise
         except anyio.get_cancelled_exc_class():
-            self._sink.emit(self._finished(request, progress, started_s, is_cancelled=True))
+            self._sink.emit(self._finished(request, progress, started_s, reason=cancellation.reason))
             raise
-        result = self._finished(request, progress, started_s, is_cancelled=cancellation.is_requested)
+        reason = cancellation.reason if cancellation.is_requested else None
+        result = self._finished(request, progress, started_s, reason=reason)
         self._sink.emit(result)
         return result
 
     async def _execute(self, request: RunRequest, cancellation: Cancellation, progress: _Progress) -> None:
-        async with self._session(request, cancellation, progress) as session:
+        async with AsyncExitStack() as stack:
+            if not await stack.enter_async_context(self._turn(request, cancellation)):
+                return
+            session = await stack.enter_async_context(self._session(request, cancellation, progress))
             if session is None:
                 return
             frame = self._frame(request, cancellation, session)
-            jobs = [job for job in request.plan.jobs if isinstance(job, JobPlan)]
-            graph = GraphRunner(frame, request.plan.workflow, jobs, request.plan.setting, progress.jobs)
+            places = request.max_parallel_jobs or session.vm_type.cpus
+            graph = GraphRunner(frame, _root(request), progress.jobs, self._door(request), places=places)
             await graph.run()
+
+    @asynccontextmanager
+    async def _turn(self, request: RunRequest, cancellation: Cancellation) -> AsyncIterator[bool]:
+        """Wait for the workflow's concurrency group, and hold it; False if the run is over before it began."""
+        plan = request.plan.concurrency
+        if plan is None:
+            yield True
+            return
+        async with AsyncExitStack() as stack:
+            hold = None
+            with anyio.CancelScope() as scope:
+                async with running_beside(partial(_cancel_when_requested, cancellation, scope)):
+                    hold = await stack.enter_async_context(self._door(request).holding(plan))
+            if hold is None or hold.refusal is not None:
+                cancellation.request(hold.refusal if hold is not None and hold.refusal else cancellation.reason)
+                yield False
+                return
+            async with running_beside(partial(_give_up, hold, cancellation)):
+                yield True
+
+    def _door(self, request: RunRequest) -> GroupDoor:
+        repository = request.plan.event.repository
+        return GroupDoor(self._groups, repository, request.run_id, self._sink, self._clock)
 
     @asynccontextmanager
     async def _session(
@@ -216,20 +256,22 @@ class WorkflowExecutor:
         )
 
     def _finished(
-        self, request: RunRequest, progress: _Progress, started_s: float, *, is_cancelled: bool
+        self, request: RunRequest, progress: _Progress, started_s: float, *, reason: str | None
     ) -> RunFinished:
+        """Make the result; `reason` is why the run was cancelled, if it was."""
         entries = [] if progress.session is None else self._ledger.entries(progress.session.id)
         return RunFinished(
             at=self._clock.now(),
             run_id=request.run_id,
-            conclusion=_conclude(progress, is_cancelled=is_cancelled),
+            conclusion=_conclude(progress, is_cancelled=reason is not None),
             vm=self._evidence(request, progress.session),
             allocations=count_allocations(entries),
             releases=count_releases(entries),
             duration_s=self._clock.monotonic_s() - started_s,
-            jobs=tuple(progress.jobs),
+            jobs=progress.jobs.in_order(),
             error=progress.error,
             hint=progress.hint,
+            reason=reason,
         )
 
     def _evidence(self, request: RunRequest, session: Session | None) -> VmEvidence | None:
@@ -259,6 +301,19 @@ def _is_stopped_at_once() -> bool:
     return anyio.current_effective_deadline() == -math.inf
 
 
+def _root(request: RunRequest) -> Level:
+    plan = request.plan
+    setting = plan.setting.with_contexts(vars={**plan.setting.contexts["vars"], **request.variables})
+    held = () if plan.concurrency is None else (fold_case(plan.concurrency.group),)
+    root = Level(plan.workflow, setting, request.secrets, held)
+    root.add_jobs(plan.jobs)
+    return root
+
+
+async def _give_up(hold: Hold, cancellation: Cancellation) -> None:
+    cancellation.request(await hold.wait_revoked())
+
+
 async def _cancel_when_requested(cancellation: Cancellation, scope: anyio.CancelScope) -> None:
     await cancellation.wait_requested()
     scope.cancel()
@@ -266,14 +321,9 @@ async def _cancel_when_requested(cancellation: Cancellation, scope: anyio.Cancel
 
 def _conclude(progress: _Progress, *, is_cancelled: bool) -> Conclusion:
     """Give the run's verdict: success only if jobs ran, all of them well, and nothing of ours failed."""
-    conclusions = {
-        Conclusion.SUCCESS if job.is_tolerated and job.conclusion is Conclusion.FAILURE else job.conclusion
-        for job in progress.jobs
-    }
     if _is_stopped_at_once():
         return Conclusion.CANCELLED
-    if progress.error is not None or Conclusion.FAILURE in conclusions:
+    conclusion = verdict(progress.jobs.in_order())
+    if progress.error is not None or conclusion is Conclusion.FAILURE:
         return Conclusion.FAILURE
-    if is_cancelled or Conclusion.CANCELLED in conclusions:
-        return Conclusion.CANCELLED
-    return Conclusion.SUCCESS if Conclusion.SUCCESS in conclusions else Conclusion.SKIPPED
+    return Conclusion.CANCELLED if is_cancelled else conclusion

@@ -11,8 +11,7 @@ from terraphim_runner.executor.github_context import (
     github_environment,
     runner_environment,
 )
-from terraphim_runner.expressions.limit import MAX_TEMPLATE_MEMORY
-from terraphim_runner.expressions.scope import Scope
+from terraphim_runner.executor.scope import run_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.mask import Masker
     from terraphim_runner.executor.record import JobRecord, NeedsRecord
+    from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.event_sink import EventSink
@@ -103,11 +103,6 @@ class JobFrame:
         if record.path:
             environment["PATH"] = ":".join([*record.path, environment.get("PATH", "")])
         return environment
-
-
-def run_scope(contexts: Mapping[str, Any], functions: Mapping[str, Callable[..., Value]] | None = None) -> Scope:
-    """Give a scope with the memory that GitHub's runner allows an expression of a run."""
-    return Scope(contexts, functions, max_memory=MAX_TEMPLATE_MEMORY)
 
 
 def status_functions(status: Conclusion, cancellation: Cancellation) -> dict[str, Callable[..., Value]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import ExpressionError, HostError, InfraError, WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobResult, JobStarted, StepFinished, StepResult, StepStarted
+from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.checkout import check_out
 from terraphim_runner.executor.frame import CONTEXTS
 from terraphim_runner.executor.mapping import evaluate_mapping
@@ -29,7 +30,6 @@ from terraphim_runner.workflow.value import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.frame import JobFrame
     from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.workflow.value import Template
@@ -48,13 +48,17 @@ class JobEnd:
 class JobRunner:
     """One leg of a job in the run's session."""
 
-    def __init__(self, frame: JobFrame, *, timeout_s: float, is_tolerated: bool) -> None:
-        """Run in `frame`; a failure of a tolerated job counts as success for the jobs that need it."""
+    def __init__(self, frame: JobFrame, *, timeout_s: float, cancel_timeout_s: float, is_tolerated: bool) -> None:
+        """Run in `frame`; a failure of a tolerated job counts as success for the jobs that need it.
+
+        Longer than `timeout_s` cancels the job; a cancelled one has `cancel_timeout_s` to end in good order.
+        """
         self._frame = frame
+        self._timeout_s = timeout_s
+        self._cancel_timeout_s = cancel_timeout_s
         self._is_tolerated = is_tolerated
         self._clock = frame.run.clock
         self._sink = frame.run.sink
-        self._deadline_s = self._clock.monotonic_s() + timeout_s
         self._record = JobRecord()
         self._results: list[StepResult] = []
         self._trouble: InfraError | HostError | None = None
@@ -70,7 +74,7 @@ class JobRunner:
         """
         started_s = self._clock.monotonic_s()
         self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
-        async with self._executions:
+        async with self._executions, running_beside(self._watch_time):
             for number, step in enumerate(self._frame.job.steps, start=1):
                 await self._run_step(number, step)  # type: ignore[arg-type]  # others were refused when planning
         self.end = self._end(self._clock.monotonic_s() - started_s)
@@ -80,6 +84,16 @@ class JobRunner:
         )
         if self._trouble is not None:
             raise self._trouble
+
+    async def _watch_time(self) -> None:
+        async with running_beside(self._cancel_when_late):
+            await self._frame.cancellation.wait_requested()
+        await self._clock.sleep_s(self._cancel_timeout_s)
+        self._frame.cancellation.insist()
+
+    async def _cancel_when_late(self) -> None:
+        await self._clock.sleep_s(self._timeout_s)
+        self._frame.cancellation.request(f"it took longer than {self._timeout_s / 60:g} minutes")
 
     async def _run_step(self, number: int, step: WorkingStep) -> None:
         name = step_name(step, self._frame.scope(self._record), CONTEXTS)
@@ -99,6 +113,8 @@ class JobRunner:
         """Give why the step does not run: a text, or a failure to decide; None if it runs."""
         if self._trouble is not None:
             return _what_failed(self._trouble)
+        if self._frame.cancellation.is_insisted:
+            return "the time for steps after the cancellation is over"
         try:
             if step.condition.parsed.evaluate(self._frame.scope(self._record)):
                 return None
@@ -112,7 +128,7 @@ class JobRunner:
         if step.condition.written:
             return f"its condition is false: {step.condition.text}"
         if self._frame.cancellation.is_requested:
-            return "the run was cancelled"
+            return self._frame.cancellation.reason
         return "an earlier step failed"
 
     async def _perform(self, number: int, step: WorkingStep, log: StepLog) -> StepEnd:
@@ -123,7 +139,7 @@ class JobRunner:
                 case RunStep():
                     call = self._script_call(number, step, step_env, scope)
                     return await ScriptStep(self._frame, self._record, log, self._executions).run(
-                        call, self._cancellation()
+                        call, self._frame.cancellation
                     )
                 case UsesStep():
                     return await check_out(self._frame, evaluate_mapping(step.with_, scope), log)
@@ -131,11 +147,6 @@ class JobRunner:
             self._trouble = None if isinstance(error, WorkflowError) else error
             log.say(f"##[error]{error}")
             return StepEnd(Conclusion.FAILURE, reason=str(error))
-
-    def _cancellation(self) -> Cancellation | None:
-        """What may stop a step that begins now: nothing any more, once the run is cancelled."""
-        cancellation = self._frame.cancellation
-        return None if cancellation.is_requested else cancellation
 
     def _script_call(self, number: int, step: RunStep, step_env: Mapping[str, str], scope: Scope) -> ScriptCall:
         minutes = None if step.timeout_minutes is None else evaluate_number(step.timeout_minutes, scope)
@@ -146,7 +157,7 @@ class JobRunner:
             shell=shell,
             working_directory=posixpath.normpath(posixpath.join(self._frame.place.workspace, directory or ".")),
             env=step_env,
-            timeout_s=self._timeout_s(minutes),
+            timeout_s=None if minutes is None else minutes * 60,
             number=number,
         )
 
@@ -156,11 +167,6 @@ class JobRunner:
             if value is not None:
                 return value
         return None
-
-    def _timeout_s(self, minutes: float | None) -> float:
-        """Give the step's own time or what is left of the job's, whichever is less."""
-        left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
-        return left_s if minutes is None else min(left_s, minutes * 60)
 
     def _finish(self, number: int, name: str, step: WorkingStep, end: StepEnd, duration_s: float) -> None:
         conclusion = end.outcome
@@ -215,7 +221,7 @@ class JobRunner:
         if self._trouble is not None:
             return Conclusion.FAILURE, _what_failed(self._trouble)
         if self._frame.cancellation.is_requested:
-            return Conclusion.CANCELLED, "the run was cancelled"
+            return Conclusion.CANCELLED, self._frame.cancellation.reason
         if self._record.status is Conclusion.FAILURE:
             failed = next(step for step in self._results if step.conclusion is Conclusion.FAILURE)
             return Conclusion.FAILURE, f"step {failed.number} failed: {failed.name}"

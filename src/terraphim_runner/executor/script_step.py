@@ -61,8 +61,8 @@ class ScriptStep:
         self._record = record
         self._log = log
 
-    async def run(self, call: ScriptCall, cancellation: Cancellation | None) -> StepEnd:
-        """Run the script to its end; `cancellation` None means that a cancelled run does not stop this step.
+    async def run(self, call: ScriptCall, cancellation: Cancellation) -> StepEnd:
+        """Run the script to its end, which `cancellation` may bring about.
 
         Raises:
             MachineLost | GuestError: the VM failed, not the step.
@@ -127,7 +127,7 @@ class ScriptStep:
         match watch.reason:
             case StopReason.CANCELLED:
                 self._log.say("##[error]The operation was canceled.")
-                return StepEnd(Conclusion.CANCELLED, code, "the run was cancelled", outputs)
+                return StepEnd(Conclusion.CANCELLED, code, self._frame.cancellation.reason, outputs)
             case StopReason.TIMED_OUT:
                 minutes = (watch.timeout_s or 0) / 60
                 return self._failed(f"The step has timed out after {minutes:g} minutes.", code, outputs)

@@ -10,16 +10,17 @@ from terraphim_runner.executor.shell import ShellInvalid, check_shell
 from terraphim_runner.expressions.node import Call, walk
 from terraphim_runner.workflow.job import CallJob, Container
 from terraphim_runner.workflow.reference import templates_of
+from terraphim_runner.workflow.run_plan import CallPlan
 from terraphim_runner.workflow.step import RunStep, UsesStep
 from terraphim_runner.workflow.value import Template, TemplateMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from terraphim_runner.domain.diagnostic import Span
     from terraphim_runner.expressions.node import Node
     from terraphim_runner.workflow.job import Job, NormalJob
-    from terraphim_runner.workflow.run_plan import RunPlan
+    from terraphim_runner.workflow.run_plan import AnyJobPlan, RunPlan
     from terraphim_runner.workflow.step import Step
 
 _HARMLESS_INPUTS = frozenset({"path", "fetch-depth", "fetch-tags", "persist-credentials", "clean", "show-progress",
@@ -30,16 +31,25 @@ _FALSE = frozenset({"", "false"})
 
 def unsupported(plan: RunPlan) -> list[Diagnostic]:
     """Find everything in the jobs of a plan that would not do what it says."""
-    faults = [diagnostic for planned in plan.jobs for diagnostic in _job_faults(planned.job)]
-    if plan.workflow.concurrency is not None:
-        faults.insert(0, _fault(plan.workflow.concurrency.span, "concurrency groups"))
-    spans = (span for planned in plan.jobs for span in _hash_files_spans(planned.job))
-    return [*faults, *(_fault(span, "hashFiles()") for span in spans)]
+    jobs = list(_jobs(plan.jobs))
+    faults = [diagnostic for job in jobs for diagnostic in _job_faults(job)]
+    spans = (span for job in jobs for span in _hash_files_spans(job))
+    found = (*faults, *(_fault(span, "hashFiles()") for span in spans))
+    return list(dict.fromkeys(found))  # a workflow that is called twice has its faults once
+
+
+def _jobs(plans: Iterable[AnyJobPlan]) -> Iterator[Job]:
+    """Walk the jobs, those of called workflows where they are called, late ones too."""
+    for plan in plans:
+        yield plan.job
+        if isinstance(plan, CallPlan):
+            yield from plan.workflow.jobs
+            for leg in plan.legs:
+                yield from _jobs(leg.jobs)
 
 
 def _job_faults(job: Job) -> Iterator[Diagnostic]:
     if isinstance(job, CallJob):
-        yield _fault(job.uses.span, "reusable workflows")
         return
     yield from _feature_faults(job)
     for step in job.steps:
@@ -55,7 +65,6 @@ def _feature_faults(job: NormalJob) -> Iterator[Diagnostic]:
         ("service containers", job.services),
         ("deployment environments", job.environment),
         ("snapshots", job.snapshot),
-        ("concurrency groups", job.concurrency),
     ):
         if value is not None:
             yield _fault(value.span, feature)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from terraphim_runner.domain.event import RunEvent, RunFinished
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.concurrency_groups import ConcurrencyGroups
     from terraphim_runner.ports.ledger import Ledger
     from terraphim_runner.ports.vm import VmProvider
     from terraphim_runner.session.manager import SessionLimits
@@ -79,7 +80,9 @@ class Experiment:
         """Run a workflow to its end."""
         listener = _Listener()
         laboratory = self._laboratory
-        executor = WorkflowExecutor(self._manager, laboratory.ledger, laboratory.clock, listener)
+        executor = WorkflowExecutor(
+            self._manager, laboratory.ledger, laboratory.clock, listener, laboratory.groups
+        )
         result = await executor.execute_workflow(laboratory.request(text), Cancellation())
         return Observation(result, tuple(listener.lines))
 
@@ -127,11 +130,14 @@ class Experiment:
 class Laboratory:
     """Carries out scenarios on one provider, which its owner has entered."""
 
-    def __init__(self, provider: VmProvider, ledger: Ledger, clock: Clock, vm_type: VmType) -> None:
+    def __init__(
+        self, provider: VmProvider, ledger: Ledger, clock: Clock, groups: ConcurrencyGroups, vm_type: VmType
+    ) -> None:
         """Take what a real run would use."""
         self._provider = provider
         self.ledger = ledger
         self.clock = clock
+        self.groups = groups
         self.vm_type = vm_type
 
     async def verify(

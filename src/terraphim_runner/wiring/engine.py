@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.ledger_file import LedgerFile
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.process.provider import ISOLATION_WARNING, ProcessProvider
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.concurrency_groups import ConcurrencyGroups
     from terraphim_runner.ports.ledger import Ledger
     from terraphim_runner.ports.vm import VmProvider
     from terraphim_runner.settings.model import Settings
@@ -31,6 +33,7 @@ class Engine:
     provider: VmProvider
     ledger: Ledger
     clock: Clock
+    groups: ConcurrencyGroups
 
 
 @asynccontextmanager
@@ -44,7 +47,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         clock = SystemClock()
         ledger = stack.enter_context(LedgerFile(settings.state_dir))
         provider = await stack.enter_async_context(make_provider(settings, clock))
-        yield Engine(provider, ledger, clock)
+        yield Engine(provider, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
 
 
 @asynccontextmanager

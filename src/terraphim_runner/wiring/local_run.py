@@ -106,12 +106,13 @@ async def run_locally(
         plan=plan,
         vm_type=plan.machine,
         env=run.env,
+        max_parallel_jobs=settings.max_parallel_jobs,
         work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
     )
     async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
         if left := len(sessions.reconciled):
             warn(f"released {'a VM' if left == 1 else f'{left} VMs'} that an earlier run left when it was killed")
-        executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink)
+        executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink, engine.groups)
         return await executor.execute_workflow(request, cancellation)
 
 

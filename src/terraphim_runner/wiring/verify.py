@@ -22,5 +22,7 @@ async def verify(settings: Settings, on_result: Callable[[ScenarioResult], None]
         HostError: this machine lacks something.
     """
     async with open_engine(settings) as engine:
-        laboratory = Laboratory(engine.provider, engine.ledger, engine.clock, settings.vm_type("default"))
+        laboratory = Laboratory(
+            engine.provider, engine.ledger, engine.clock, engine.groups, settings.vm_type("default")
+        )
         return await laboratory.verify(SCENARIOS, on_result)

@@ -36,6 +36,7 @@ class _Story:
         at = self.at()
         return [
             events.RunStarted(at, RUN, "CI", ".github/workflows/ci.yml", "push", jobs, title="Fix it"),
+            events.ConcurrencyQueued(self.at(), RUN, "deploy", "run 7"),
             events.SessionQueued(self.at(), RUN, 2),
             events.VmAllocated(
                 self.at(),
@@ -57,6 +58,7 @@ class _Story:
         noise = ("##[group]Collect", "\x1b[32mcollected\x1b[0m 3 items\x1b[2J", "1%\r100%", "##[endgroup]")
         failed = ("##[error]1 failed\nsee above", "\x1b]0;title\x07F\u00fc\udcff")
         return [
+            events.ConcurrencyQueued(self.at(), RUN, "deploy \x1b[2J", "run 7, job a", job),
             events.JobStarted(self.at(), job),
             events.StepStarted(self.at(), job, 1, "Check out"),
             events.StepFinished(self.at(0.4), job, 1, "Check out", success, success, None, 0.4),

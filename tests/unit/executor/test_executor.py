@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from terraphim_runner.adapters.memory.clock import ManualClock
+from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
@@ -58,6 +59,7 @@ class _World:
         self.ledger = MemoryLedger()
         self.provider = MemoryProvider(self.clock, self._script)
         self.manager = SessionManager(self.provider, self.ledger, self.clock, SessionLimits())
+        self.groups = MemoryConcurrencyGroups()
         self.cancellation = Cancellation()
         self.events: list[RunEvent] = []
         self.scripts: list[str] = []
@@ -73,7 +75,7 @@ class _World:
         return [line for event in self.of(StepOutput) for line in event.lines]
 
     async def run(self, text: str, work_tree: WorkTree | None = None) -> RunFinished:
-        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self)
+        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self, self.groups)
         request = replace(_request(text), work_tree=work_tree)
         return await executor.execute_workflow(request, self.cancellation)
 
@@ -329,7 +331,7 @@ async def test_a_failed_job_skips_its_dependents_with_the_reason_and_wakes_failu
         result = await world.run(_DIAMOND)
 
     reasons = {event.job: event.reason for event in world.of(JobFinished)}
-    assert reasons["last"] == "it needs right, which did not succeed"
+    assert reasons["last"] == "it needs right, which failed"
     assert world.scripts == ["first", "left", "right", "rescue"]
     assert result.conclusion is Conclusion.FAILURE
 
