@@ -101,13 +101,13 @@ def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[e
 
 def test_the_tree_shows_what_runs_what_is_done_and_what_waits(story: list[events.RunEvent]) -> None:
     """Times of what runs are up to now."""
-    rows = block(_view(story, 8), Frame(_NOW, 60, 40))
+    rows = block(_view(story, 10), Frame(_NOW, 60, 40))
 
     assert [row.plain.rstrip() for row in rows] == [
         "\u2500" * 59,
-        "  \u280b test (3.12)                                        2.8s",
+        "  \u280b test (3.12)                                        2.2s",
         "    \u2713 Check out                                        0.4s",
-        "    \u280b Run tests                                        1.9s",
+        "    \u280b Run tests                                        1.4s",
         "    \u25cb Upload",
         "  \u25cb Package it  after test",
         "",
@@ -115,12 +115,21 @@ def test_the_tree_shows_what_runs_what_is_done_and_what_waits(story: list[events
     ]
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, "getting a virtual machine"), (2, "2 in the queue")])
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, "getting a virtual machine"), (2, "deploy, held by run 7"), (3, "2 in the queue")]
+)
 def test_a_run_without_a_vm_says_what_it_waits_for(
     story: list[events.RunEvent], count: int, expected: str
 ) -> None:
     """Silence would look like a hang."""
     assert expected in block(_view(story, count), Frame(_NOW, 100, 40))[-1].plain
+
+
+def test_a_job_that_waits_for_a_concurrency_group_says_so(story: list[events.RunEvent]) -> None:
+    """Its row names the group and who holds it, until it begins."""
+    rows = block(_view(story, 6), Frame(_NOW, 100, 40))
+
+    assert "  \u25cb test (3.12)  waits for the concurrency group deploy , held by run 7, job a" in rows[1].plain
 
 
 @pytest.mark.parametrize("height", [5, 10, 24, 50])
@@ -145,7 +154,7 @@ def test_the_tree_is_erased_before_anything_else_is_written(story: list[events.R
     """As many rows up as were drawn; more where the terminal became narrower and folded them."""
     console = _console(width=60)
     painter = LivePainter(console, lambda: _NOW)
-    for event in story[:8]:
+    for event in story[:10]:
         painter.view.apply(event)
     painter.paint(b"", is_last=False)
     again = painter.paint(b"line\n", is_last=False)
