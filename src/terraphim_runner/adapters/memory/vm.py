@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -143,6 +144,7 @@ class MemoryVm:
         self.files: dict[str, bytes] = {}
         self.commands: list[Command] = []
         self.is_lost = False
+        self.root_faults: deque[Exception] = deque()  # each is raised once, by the next `open_root`
         self._executions: list[MemoryExecution] = []
 
     @property
@@ -216,6 +218,8 @@ class MemoryVm:
     async def open_root(self, spec: RootSpec) -> AsyncIterator[MemoryRoot]:
         """Make a root: the same files and script, another work root."""
         self.check()
+        if self.root_faults:
+            raise self.root_faults.popleft()
         yield MemoryRoot(self, f"{self.work_root}/{spec.name}")
 
     def lose(self) -> None:
