@@ -16,7 +16,7 @@ from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.concurrency import Newcomer
-from terraphim_runner.domain.errors import InfraError
+from terraphim_runner.domain.errors import InfraError, WorkflowError
 from terraphim_runner.domain.event import (
     ConcurrencyQueued,
     JobFinished,
@@ -251,6 +251,20 @@ async def test_a_cancelled_run_lets_jobs_run_that_say_so() -> None:
         assert world.result.reason == "the run was cancelled"
 
 
+async def test_a_job_that_outlives_a_cancelled_run_has_the_same_time_as_the_others() -> None:
+    """GitHub ends everything then, `always()` or not."""
+    async with _world(slow=_STUBBORN) as world, anyio.create_task_group() as tasks:
+        tasks.start_soon(world.run, _workflow(a=_job("slow", "if: always()\ncancel-timeout-minutes: 1", _ALWAYS)))
+        await anyio.wait_all_tasks_blocked()
+        world.cancellation.request()
+        await world.clock.advance_s(59.0)
+        assert world.results == []
+        await world.clock.advance_s(1.0)
+
+        assert world.endings() == {"a": "cancelled"}
+        assert world.scripts == ["slow"]
+
+
 async def _cancel(world: _World, tasks: TaskGroup, text: str) -> None:
     """Start the run, ask it to stop after five seconds, and give it a minute."""
     tasks.start_soon(world.run, text)
@@ -457,6 +471,20 @@ async def test_a_called_workflow_runs_in_the_same_vm_with_its_inputs_secrets_and
     assert world.scripts == ["say me blue s3cret-", "heard hello"]
     assert world.endings() == {"call / say": "success", "b": "success"}
     assert world.result.allocations == 1
+
+
+async def test_p7_what_a_called_workflow_asks_for_is_refused_by_its_file_and_line() -> None:
+    """Once, however often it is called; no VM is asked for."""
+    library = "on: workflow_call\njobs:\n" + "  say:\n" + _job("x", "container: debian")
+    call = "    uses: ./.github/workflows/lib.yml\n"
+    async with _world() as world:
+        with pytest.raises(WorkflowError) as refused:
+            await world.run(_workflow(a=call, b=call), lib=library)
+
+    assert [str(each) for each in refused.value.diagnostics] == [
+        ".github/workflows/lib.yml:4:16: terraphim-runner does not run job containers yet"
+    ]
+    assert world.ledger.entries() == []
 
 
 async def test_p6_a_root_that_cannot_be_made_ends_the_run_loudly_and_the_other_jobs_in_good_order() -> None:
