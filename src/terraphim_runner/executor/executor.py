@@ -64,6 +64,7 @@ class RunRequest:
     secrets: Mapping[str, str] = field(default_factory=dict)  # all of them; which job gets which is decided here
     variables: Mapping[str, str] = field(default_factory=dict)
     work_tree: WorkTree | None = None
+    concurrency_scope: str | None = None  # within which concurrency groups hold; None: the repository
     max_parallel_jobs: int | None = None  # at once; None: as many as the VM has processors
 
 
@@ -168,8 +169,8 @@ class WorkflowExecutor:
                 yield True
 
     def _door(self, request: RunRequest) -> GroupDoor:
-        repository = request.plan.event.repository
-        return GroupDoor(self._groups, repository, request.run_id, self._sink, self._clock)
+        scope = request.concurrency_scope or request.plan.event.repository
+        return GroupDoor(self._groups, scope, request.run_id, self._sink, self._clock)
 
     @asynccontextmanager
     async def _session(
@@ -323,7 +324,6 @@ def _conclude(progress: _Progress, *, is_cancelled: bool) -> Conclusion:
     """Give the run's verdict: success only if jobs ran, all of them well, and nothing of ours failed."""
     if _is_stopped_at_once():
         return Conclusion.CANCELLED
-    conclusion = verdict(progress.jobs.in_order())
-    if progress.error is not None or conclusion is Conclusion.FAILURE:
+    if progress.error is not None:
         return Conclusion.FAILURE
-    return Conclusion.CANCELLED if is_cancelled else conclusion
+    return Conclusion.CANCELLED if is_cancelled else verdict(progress.jobs.in_order())

@@ -37,10 +37,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class GroupDoor:
-    """One run's way into the concurrency groups of its repository."""
+    """One run's way into the concurrency groups, which hold within a scope: as on GitHub, its repository."""
 
     groups: ConcurrencyGroups
-    repository: str
+    scope: str
     run_id: RunId
     sink: EventSink
     clock: Clock
@@ -48,14 +48,14 @@ class GroupDoor:
     @asynccontextmanager
     async def holding(self, plan: ConcurrencyPlan, job: str | None = None) -> AsyncIterator[Hold]:
         """Wait for a group and hold it for the length of the context, for the run or for one leg of it."""
-        label = f"run {self.run_id}" if job is None else f"run {self.run_id}, job {job}"
+        label = self.run_id if job is None else f"{self.run_id}, job {job}"
         newcomer = Newcomer(
             id=f"{self.run_id} {job or ''}",
             label=label,
             cancel_in_progress=plan.cancel_in_progress,
             queues=plan.queue is ConcurrencyQueue.MAX,
         )
-        async with self.groups.join(f"{self.repository} {plan.group}", newcomer) as place:
+        async with self.groups.join(f"{self.scope} {plan.group}", newcomer) as place:
             self._tell(plan, place, job)
             while (member := place.look()[0]).standing is Standing.WAITING:
                 await place.wait_changed()
@@ -71,8 +71,8 @@ class GroupDoor:
 def _why(member: Member, group: str) -> str:
     match member.standing:
         case Standing.REPLACED:
-            return f"{member.by} took its place in the queue for the concurrency group {group}"
+            return f"{member.by} took its place in the queue of the concurrency group {group}"
         case Standing.REFUSED:
             return f"{MAX_WAITING} others wait for the concurrency group {group} already"
         case _:
-            return f"{member.by} cancels what is in progress in the concurrency group {group}"
+            return f"{member.by} takes over the concurrency group {group}"

@@ -106,6 +106,7 @@ async def run_locally(
         plan=plan,
         vm_type=plan.machine,
         env=run.env,
+        concurrency_scope=_concurrency_scope(run, plan),
         max_parallel_jobs=settings.max_parallel_jobs,
         work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
     )
@@ -114,6 +115,11 @@ async def run_locally(
             warn(f"released {'a VM' if left == 1 else f'{left} VMs'} that an earlier run left when it was killed")
         executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink, engine.groups)
         return await executor.execute_workflow(request, cancellation)
+
+
+def _concurrency_scope(run: LocalRun, plan: RunPlan) -> str | None:
+    """Tell repositories apart that have no remote: their made-up names are those of their directories."""
+    return str(run.directory) if plan.event.repository.startswith("local/") else None
 
 
 def _warnings(plan: RunPlan, settings: Settings) -> Iterator[str]:

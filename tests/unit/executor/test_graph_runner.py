@@ -265,6 +265,15 @@ async def test_a_job_that_outlives_a_cancelled_run_has_the_same_time_as_the_othe
         assert world.scripts == ["slow"]
 
 
+async def test_a_cancelled_run_is_cancelled_whatever_else_happened() -> None:
+    """Also where a step fails that runs nevertheless; GitHub says so too."""
+    async with _world(slow=_ENDLESS, tidy=_FAIL) as world, anyio.create_task_group() as tasks:
+        await _cancel(world, tasks, _workflow(a=_job("slow", "", _ALWAYS)))
+
+        assert world.result.conclusion is Conclusion.CANCELLED
+        assert [step.conclusion.value for step in world.result.jobs[0].steps] == ["cancelled", "failure"]
+
+
 async def _cancel(world: _World, tasks: TaskGroup, text: str) -> None:
     """Start the run, ask it to stop after five seconds, and give it a minute."""
     tasks.start_soon(world.run, text)
@@ -378,7 +387,7 @@ async def test_a_run_whose_place_in_the_queue_is_taken_ends_cancelled_with_that_
                 await anyio.wait_all_tasks_blocked()
 
         assert (world.result.conclusion, world.result.allocations) == (Conclusion.CANCELLED, 0)
-        assert world.result.reason == "run 9 took its place in the queue for the concurrency group deploy"
+        assert world.result.reason == "run 9 took its place in the queue of the concurrency group deploy"
 
 
 async def test_a_run_that_waits_for_its_group_can_be_cancelled() -> None:
@@ -404,7 +413,7 @@ async def test_a_run_is_cancelled_in_good_order_by_one_that_cancels_what_is_in_p
             await world.clock.advance_s(1.0)
 
             assert world.result.conclusion is Conclusion.CANCELLED
-            assert world.result.reason == "run 9 cancels what is in progress in the concurrency group deploy"
+            assert world.result.reason == "run 9 takes over the concurrency group deploy"
             assert world.scripts == ["slow", "tidy"]
             assert place.look()[0].standing.value == "running"
 
