@@ -33,6 +33,7 @@ class JobView:
     """A job leg, like a step, with its steps by number."""
 
     name: str
+    id: str = ""
     needs: tuple[str, ...] = ()
     steps: dict[int, StepView] = field(default_factory=dict)
     started_at: datetime | None = None
@@ -78,7 +79,7 @@ class RunView:
             case events.VmAllocated():
                 self.vm = event
             case events.JobPlanned():
-                self._plan(event.job)
+                self._plan_late(event.job)
             case events.JobStarted() | events.JobFinished():
                 self._apply_to_job(event)
             case events.StepStarted() | events.StepFinished():
@@ -89,8 +90,15 @@ class RunView:
                 pass
 
     def _plan(self, job: events.PlannedJob) -> None:
-        steps = {step.number: StepView(step.name) for step in job.steps}
-        self.jobs[job.key] = JobView(job.name, job.needs, steps)
+        self.jobs[job.key] = _job_view(job)
+
+    def _plan_late(self, job: events.PlannedJob) -> None:
+        """Put a leg behind its siblings and what they needed, as in the file, not behind all others."""
+        related = {job.id, *job.needs}
+        jobs = list(self.jobs.items())
+        places = [place for place, (_, view) in enumerate(jobs, start=1) if view.id in related]
+        jobs.insert(places[-1] if places else len(jobs), (job.key, _job_view(job)))
+        self.jobs = dict(jobs)
 
     def _job(self, key: str) -> JobView:
         return self.jobs.setdefault(key, JobView(key))
@@ -109,3 +117,8 @@ class RunView:
             step.started_at = event.at
         else:
             step.conclusion, step.duration_s = event.conclusion, event.duration_s
+
+
+def _job_view(job: events.PlannedJob) -> JobView:
+    steps = {step.number: StepView(step.name) for step in job.steps}
+    return JobView(job.name, job.id, job.needs, steps)

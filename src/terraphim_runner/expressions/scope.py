@@ -28,18 +28,21 @@ class Scope:
         """Take contexts and functions by name; neither minds case. A function gets its arguments' values."""
         self.max_memory = max_memory
         self._contexts = contexts or {}
-        self._names = {fold_case(name): name for name in self._contexts}
-        self._functions = {fold_case(name): function for name, function in (functions or {}).items()}
+        self._functions = functions or {}
+        self._names: dict[str, str] | None = None  # by folded name; made when first needed: most scopes need few
         self._values: dict[str, Value] = {}
 
     def context(self, name: str) -> Value:
         """Return the context called `name`, or null."""
         key = fold_case(name)
         if key not in self._values:
+            if self._names is None:
+                self._names = {fold_case(original): original for original in self._contexts}
             original = self._names.get(key)
             self._values[key] = None if original is None else from_python(self._contexts[original])
         return self._values[key]
 
     def function(self, name: str) -> Function | None:
         """Return the function called `name`, if this scope has it."""
-        return self._functions.get(fold_case(name))
+        key = fold_case(name)
+        return next((function for own, function in self._functions.items() if fold_case(own) == key), None)

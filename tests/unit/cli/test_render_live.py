@@ -125,6 +125,15 @@ def test_a_run_without_a_vm_says_what_it_waits_for(
     assert expected in block(_view(story, count), Frame(_NOW, 100, 40))[-1].plain
 
 
+def test_legs_that_are_planned_late_stand_behind_what_they_needed(story: list[events.RunEvent]) -> None:
+    """And behind each other, in their order."""
+    view = _view(story, 1)
+    for key in ("more (1)", "more (2)"):
+        view.apply(events.JobPlanned(_NOW, events.PlannedJob(key, "more", key, ("test",), ())))
+
+    assert list(view.jobs) == ["test (3.12)", "more (1)", "more (2)", "package"]
+
+
 def test_a_job_that_waits_for_a_concurrency_group_says_so(story: list[events.RunEvent]) -> None:
     """Its row names the group and who holds it, until it begins."""
     rows = block(_view(story, 6), Frame(_NOW, 100, 40))
