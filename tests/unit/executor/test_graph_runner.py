@@ -96,7 +96,9 @@ class _World:
         files = {f".github/workflows/{name}.yml": content for name, content in called.items()}
         labels = LabelTable({"ubuntu-latest": self._vm_type}, self._vm_type)
         plan = plan_run(read.workflow, _EVENT, Setting(labels=labels, loader=WorkflowLoader(files.get)))
-        return RunRequest(RunId("run-1"), plan, self._vm_type, secrets={"KEY": "s3cret"})
+        return RunRequest(
+            RunId("run-1"), plan, self._vm_type, secrets={"KEY": "s3cret"}, variables={"PLACE": "here"}
+        )
 
     def _script(self, call: Call) -> Behaviour:
         script = next((text for path, text in call.command.files.items() if path in call.command.argv), None)
@@ -431,6 +433,27 @@ async def test_a_job_that_waits_for_its_group_keeps_the_vm_however_long() -> Non
         assert world.endings() == {"a": "success", "b": "success"}
 
 
+async def test_a_job_is_stopped_by_one_that_cancels_what_is_in_progress_and_its_run_goes_on() -> None:
+    async with _world(slow=_ENDLESS) as world, anyio.create_task_group() as tasks:
+        text = _workflow(a=_job("slow", "concurrency: deploy", _ALWAYS), b=_job("b", "needs: a\nif: always()"))
+        tasks.start_soon(world.run, text)
+        await anyio.wait_all_tasks_blocked()
+        newcomer = Newcomer("next", "run 9", cancel_in_progress=True)
+        async with world.groups.join("octo/hello deploy", newcomer):
+            await world.clock.advance_s(1.0)
+
+        assert world.endings() == {"a": "cancelled", "b": "success"}
+        assert world.reason("a") == "run 9 takes over the concurrency group deploy"
+        assert world.scripts == ["slow", "tidy", "b"]
+
+
+async def test_a_job_in_the_group_of_its_own_workflow_does_not_wait_for_ever() -> None:
+    async with _world() as world:
+        await world.run(_workflow(head=_GROUP, a=_job("a", "concurrency: Deploy"), b=_job("b")))
+
+    assert world.endings() == {"a": "cancelled", "b": "success"}
+
+
 async def test_jobs_of_one_group_take_turns() -> None:
     keys = "concurrency: {group: deploy, queue: max}"
     async with _world(cpus=4, x=_slow(10.0)) as world, anyio.create_task_group() as tasks:
@@ -464,20 +487,21 @@ jobs:
     runs-on: ubuntu-latest
     outputs: {text: '${{ steps.s.outputs.text }}'}
     steps:
-      - {id: s, run: 'say ${{ inputs.who }} ${{ env.COLOUR }} ${{ secrets.key }}-${{ secrets.KEY2 }}'}
+      - id: s
+        run: 'say ${{ inputs.who }} ${{ env.COLOUR }} ${{ secrets.key }}-${{ secrets.KEY2 }} ${{ vars.PLACE }}'
 """
 
 
 async def test_a_called_workflow_runs_in_the_same_vm_with_its_inputs_secrets_and_outputs() -> None:
     call = "    uses: ./.github/workflows/lib.yml\n    with: {who: me}\n    secrets: {key: '${{ secrets.KEY }}'}\n"
     said = Behaviour(files={"GITHUB_OUTPUT": b"text=hello\n"})
-    async with _world({"say me blue s3cret-": said}) as world:
+    async with _world({"say me blue s3cret- here": said}) as world:
         text = _workflow(
             head="env: {COLOUR: red}\n", call=call, b=_job("heard ${{ needs.call.outputs.said }}", "needs: call")
         )
         await world.run(text, lib=_LIBRARY)
 
-    assert world.scripts == ["say me blue s3cret-", "heard hello"]
+    assert world.scripts == ["say me blue s3cret- here", "heard hello"]
     assert world.endings() == {"call / say": "success", "b": "success"}
     assert world.result.allocations == 1
 

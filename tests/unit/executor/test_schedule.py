@@ -88,13 +88,16 @@ def _run(
     places: int = 100,
     secrets: Mapping[str, str] | None = None,
     held: tuple[str, ...] = (),
+    skip_unserved: bool = False,
     **called: str,
 ) -> _Run:
     read = read_workflow(text, ".github/workflows/ci.yml")
     assert read.workflow is not None, [str(each) for each in read.diagnostics]
     labels = LabelTable({"ubuntu-latest": _VM_TYPE, "large": _LARGE}, _VM_TYPE)
     files = {f".github/workflows/{name}.yml": content for name, content in called.items()}
-    plan = plan_run(read.workflow, _EVENT, Setting(labels=labels, loader=WorkflowLoader(files.get)))
+    loader = WorkflowLoader(files.get)
+    setting = Setting(labels=labels, loader=loader, skip_unserved=skip_unserved)
+    plan = plan_run(read.workflow, _EVENT, setting)
     root = Level(plan.workflow, plan.setting, secrets or {}, held)
     root.add_jobs(plan.jobs)
     run = _Run(Schedule(root, places=places, machine=_VM_TYPE))
@@ -269,6 +272,15 @@ def test_a_late_demand_that_the_machine_does_not_meet_fails_the_job() -> None:
     run.end("a", x="large")
 
     assert run.ended["b"] == (_F, "it asks for large, which this run's machine of type default is not")
+
+
+def test_a_leg_that_no_vm_type_serves_is_skipped_if_the_user_said_so() -> None:
+    text = _jobs(a="strategy: {matrix: {os: [ubuntu-latest, macos-14]}}\nruns-on: ${{ matrix.os }}", b="needs: a")
+    run = _run(text, skip_unserved=True)
+    run.end("a (ubuntu-latest)")
+
+    assert run.ended["a (macos-14)"] == (Conclusion.SKIPPED, "No VM type serves the label 'macos-14'")
+    assert run.begun[-1] == "b"
 
 
 def test_a_leg_waits_for_its_concurrency_group_without_taking_a_place() -> None:
