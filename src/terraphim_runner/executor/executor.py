@@ -65,7 +65,7 @@ class RunRequest:
     variables: Mapping[str, str] = field(default_factory=dict)
     work_tree: WorkTree | None = None
     concurrency_scope: str | None = None  # within which concurrency groups hold; None: the repository
-    max_parallel_jobs: int | None = None  # at once; None: as many as the VM has processors
+    max_parallel_jobs: int | None = None  # at once; never more than the VM has processors
 
 
 @dataclass(slots=True)
@@ -145,7 +145,8 @@ class WorkflowExecutor:
             if session is None:
                 return
             frame = self._frame(request, cancellation, session)
-            places = request.max_parallel_jobs or session.vm_type.cpus
+            cpus = session.vm_type.cpus  # as many parts a VM's disk is divided into, one for each job
+            places = min(request.max_parallel_jobs or cpus, cpus)
             graph = GraphRunner(frame, _root(request), progress.jobs, self._door(request), places=places)
             await graph.run()
 

@@ -84,7 +84,7 @@ class Settings(BaseModel):
     network: Network = Network.USER
     max_concurrent_sessions: int = Field(default=1, ge=1, le=1000)  # where not set: `HostCapacity.max_sessions`
     when_full: WhenFull = WhenFull.WAIT
-    max_parallel_jobs: int | None = Field(default=None, ge=1, le=256)  # where not set: the VM's processors
+    max_parallel_jobs: int | None = Field(default=None, ge=1, le=256)  # never more than the VM's processors
     session_timeout_s: PositiveFloat = 600.0
     boot_timeout_s: PositiveFloat = 60.0
     restore_timeout_s: PositiveFloat = 15.0

@@ -69,6 +69,7 @@ class _World:
         self.events: list[RunEvent] = []
         self.scripts: list[str] = []
         self.results: list[RunFinished] = []
+        self.max_parallel_jobs: int | None = None
 
     def emit(self, event: RunEvent) -> None:
         self.events.append(event)
@@ -97,7 +98,12 @@ class _World:
         labels = LabelTable({"ubuntu-latest": self._vm_type}, self._vm_type)
         plan = plan_run(read.workflow, _EVENT, Setting(labels=labels, loader=WorkflowLoader(files.get)))
         return RunRequest(
-            RunId("run-1"), plan, self._vm_type, secrets={"KEY": "s3cret"}, variables={"PLACE": "here"}
+            RunId("run-1"),
+            plan,
+            self._vm_type,
+            secrets={"KEY": "s3cret"},
+            variables={"PLACE": "here"},
+            max_parallel_jobs=self.max_parallel_jobs,
         )
 
     def _script(self, call: Call) -> Behaviour:
@@ -155,6 +161,17 @@ async def test_jobs_run_side_by_side_up_to_the_machines_processors() -> None:
         for key in "abc":
             kinds = [type(event).__name__ for event in world.events if getattr(event, "job", None) == key]
             assert kinds == ["JobStarted", "StepStarted", "StepFinished", "JobFinished"]
+
+
+@pytest.mark.parametrize(("max_parallel_jobs", "duration_s"), [(1, 30.0), (2, 20.0), (8, 20.0)])
+async def test_a_setting_lowers_how_many_jobs_run_at_once(max_parallel_jobs: int, duration_s: float) -> None:
+    """It never asks more of the machine than it has processors."""
+    async with _world(cpus=2, x=_slow(10.0)) as world, anyio.create_task_group() as tasks:
+        world.max_parallel_jobs = max_parallel_jobs
+        tasks.start_soon(world.run, _workflow(a=_job("x"), b=_job("x"), c=_job("x")))
+        await world.clock.advance_s(duration_s)
+
+        assert world.result.duration_s == duration_s
 
 
 async def test_a_slow_job_holds_up_only_those_that_need_it() -> None:
