@@ -24,7 +24,7 @@ from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from terraphim_runner.domain.event import RunEvent, RunFinished
     from terraphim_runner.domain.vm_type import VmType
@@ -48,8 +48,13 @@ class Observation:
 
     def said(self, name: str) -> list[str]:
         """Give the words of the lines `name: words`, in order."""
-        prefix = f"{name}: "
-        return [line.removeprefix(prefix) for line in self.lines if line.startswith(prefix)]
+        return said(self.lines, name)
+
+
+def said(lines: Sequence[str], name: str) -> list[str]:
+    """Give the words of the lines `name: words`, in order."""
+    prefix = f"{name}: "
+    return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
 @dataclass(slots=True)
@@ -75,6 +80,14 @@ class Experiment:
     def sightings(self) -> list[Sighting]:
         """What the witness saw, in order."""
         return self._witness.sightings
+
+    def ask_each_vm(self, script: str) -> None:
+        """Have a script run in every VM's own root, which jobs do not see, before the VM is handed out."""
+        self._witness.question = script
+
+    def answers(self, name: str) -> list[list[str]]:
+        """Give the words of the lines `name: words` of each VM's answer."""
+        return [said(answer.splitlines(), name) for answer in self._witness.answers]
 
     async def run(self, text: str) -> Observation:
         """Run a workflow to its end."""

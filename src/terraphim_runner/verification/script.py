@@ -21,6 +21,7 @@ echo "identity: $(cat /etc/machine-id 2>/dev/null)/$(cat /proc/sys/kernel/random
 """
 
 _LEAVE = """\
+mkdir -p "$GITHUB_WORKSPACE" "$RUNNER_TEMP"
 echo {token} >"$GITHUB_WORKSPACE/trace-{token}"
 if grep -q terraphim /proc/1/cmdline; then  # a machine of its own: leave something in the shared places too
   echo {token} >"$HOME/trace-{token}"

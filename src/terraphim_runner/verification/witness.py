@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
 
+from terraphim_runner.ports.vm import Command
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
     from pathlib import Path
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.vm import (
         Allocation,
         AllocationRequest,
-        Command,
+        Breach,
         Execution,
         Root,
         RootSpec,
@@ -64,6 +66,8 @@ class WitnessProvider:
         self.provider = provider
         self._meeting = meeting
         self.sightings: list[Sighting] = []
+        self.question: str | None = None  # a script for every VM's own root, before it is handed out
+        self.answers: list[str] = []  # what it printed in each
 
     @property
     def name(self) -> str:
@@ -83,6 +87,8 @@ class WitnessProvider:
         """Allocate, and hand out a VM that is watched too."""
         self.sightings.append(Sighting(Sight.ALLOCATING))
         allocation = await self.provider.allocate(request)
+        if self.question is not None:
+            self.answers.append(await ask(allocation.vm, self.question))
         vm = WitnessedVm(allocation.vm, self.sightings)
         self.sightings.append(Sighting(Sight.ALLOCATED, vm.id, allocation.is_reused_slot))
         if self._meeting is not None:
@@ -102,6 +108,18 @@ class WitnessProvider:
     async def held_vms(self) -> Sequence[VmId]:
         """List what the watched provider holds."""
         return await self.provider.held_vms()
+
+
+async def ask(vm: Vm, script: str) -> str:
+    """Run a script in a VM's own root, as steps run theirs: from a file, with variables for the directories."""
+    places = {"GITHUB_WORKSPACE": f"{vm.work_root}/verify/verify", "RUNNER_TEMP": f"{vm.work_root}/_temp"}
+    output = b""
+    path = f"{vm.work_root}/verify.sh"
+    command = Command(("/bin/bash", path), env={**vm.environment, **places}, files={path: script.encode()})
+    async with vm.exec(command) as execution:
+        async for _, data in execution:
+            output += data
+    return output.decode(errors="replace")
 
 
 class WitnessedRoot:
@@ -150,6 +168,10 @@ class WitnessedRoot:
     async def get_tree(self, path: str, destination: Path) -> None:
         """Fetch a directory."""
         await self._root.get_tree(path, destination)
+
+    async def breaches(self) -> Sequence[Breach]:
+        """Tell which limits were met."""
+        return await self._root.breaches()
 
 
 class WitnessedVm(WitnessedRoot):
