@@ -13,7 +13,7 @@ from terraphim_runner.domain.errors import BootTimeout, GuestError, MachineLost
 from terraphim_runner.link.execution import start_execution
 from terraphim_runner.link.guest_link import GuestLink, LinkSettings, open_link, run_link
 from terraphim_runner.ports.vm import Command
-from terraphim_runner.wire.connection import Connection
+from terraphim_runner.wire.connection import NEWEST_VERSION, Connection
 from terraphim_runner.wire.frame import encode_frame
 from terraphim_runner.wire.message import (
     Close,
@@ -53,7 +53,7 @@ class ScriptedGuest:
         for message in messages:
             self.socket.sendall(self.connection.send(message))
 
-    def greet(self, hello: Hello, version: int = 1) -> None:
+    def greet(self, hello: Hello, version: int = NEWEST_VERSION) -> None:
         self.say(Ready(0, version, 1, 3, hello.nonce, "test", 1, "boot", "3.11"))
 
     async def hear(self, kind: type[Message]) -> Message:

@@ -13,6 +13,7 @@ from terraphim_runner.guest.execution import Execution
 from terraphim_runner.guest.file_transfer import Download, Upload, make_empty_directory
 from terraphim_runner.guest.kernel import become_subreaper, set_parent_death_signal
 from terraphim_runner.guest.loop import Loop
+from terraphim_runner.guest.place import Place
 from terraphim_runner.guest.port import Port, open_virtio_port
 from terraphim_runner.guest.process_table import find_descendants, send_signal
 from terraphim_runner.guest.process_tree import CgroupTree, SupervisedTree, can_use_cgroups, make_joining_cheap
@@ -31,7 +32,9 @@ from terraphim_runner.wire.message import (
     GetFile,
     Hello,
     MakeDirectory,
+    Measure,
     MountMailbox,
+    OpenRoot,
     Personalize,
     Ping,
     Pong,
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from terraphim_runner.guest.account import Account
+    from terraphim_runner.guest.job_root import JobRoot
     from terraphim_runner.guest.mailbox import Mailbox
     from terraphim_runner.guest.process_tree import ProcessTree
     from terraphim_runner.wire.message import Message
@@ -75,6 +79,8 @@ class Agent:
         self._mailbox: Mailbox | None = None
         self._greetings = 0
         self._has_cgroups: bool | None = None
+        self._own_place = Place()
+        self._roots: dict[str, JobRoot] = {}
         self._handlers: dict[type[Message], Callable[[Any], None]] = {
             Hello: self._greet,
             Exec: self._execute,
@@ -85,6 +91,8 @@ class Agent:
             MountMailbox: self._mount_mailbox,
             ReleaseMailbox: self._release_mailbox,
             Personalize: self._personalize,
+            OpenRoot: self._open_root,
+            Measure: self._measure,
             Ping: lambda message: self._send(Pong(message.channel)),
             Sync: lambda message: self._answer(message, os.sync),
             PowerOff: self._power_off,
@@ -143,6 +151,7 @@ class Agent:
 
     def _end_activities(self) -> None:
         activities, self._activities = self._activities, {}
+        self._roots = {}
         for activity in activities.values():
             activity.close(lambda: None)
 
@@ -171,26 +180,63 @@ class Agent:
 
     def _close(self, message: Close) -> None:
         closed = Closed(message.channel)
-        self._activities.pop(message.channel, _NOTHING).close(lambda: self._send(closed))
+        activity = self._activities.pop(message.channel, _NOTHING)
+        self._forget_root(activity)
+        activity.close(lambda: self._send(closed))
+
+    def _forget_root(self, activity: Activity) -> None:
+        self._roots = {name: root for name, root in self._roots.items() if root is not activity}
+
+    def _open_root(self, message: OpenRoot) -> None:
+        def make() -> None:
+            from terraphim_runner.guest.job_root import JobRoot  # noqa: PLC0415 - late, not needed at boot
+
+            self._check_machine()
+            if not self._may_use_cgroups() or message.name in self._roots:
+                raise OSError(17, "no such root can be opened: it is open, or there are no cgroups", message.name)
+            root = JobRoot(message, self._loop, f"{self._greetings}-{message.channel}")
+            self._roots[message.name] = self._activities[message.channel] = root
+
+        self._answer(message, make)
+
+    def _measure(self, message: Measure) -> None:
+        try:
+            self._send(self._root(message.root).measure(message))
+        except OSError as exc:
+            self._fail(message, exc)
 
     def _execute(self, message: Exec) -> None:
         execution = Execution(message, self._loop, self._port, self._send)
         try:
             account = self._find_account(message.user)
-            execution.start(self._new_tree(message.channel), account, is_machine=self._is_machine)
+            place = self._find_place(message.root)
+            execution.start(self._new_tree(message.channel, place), place, account, is_machine=self._is_machine)
         except (OSError, ValueError, LookupError) as exc:
             self._fail(message, exc)
         else:
             self._activities[message.channel] = execution
 
-    def _new_tree(self, channel: int) -> ProcessTree:
-        if self._is_machine and self._has_cgroups is None:
-            self._has_cgroups = can_use_cgroups()
+    def _new_tree(self, channel: int, place: Place) -> ProcessTree:
+        if self._may_use_cgroups():
+            return CgroupTree(self._loop, place, f"exec-{self._greetings}-{channel}")
+        return SupervisedTree(self._loop)
+
+    def _may_use_cgroups(self) -> bool:
+        if self._has_cgroups is None:
+            self._has_cgroups = self._is_machine and can_use_cgroups()
             if self._has_cgroups:
                 make_joining_cheap()  # now, not at boot: it takes 10 ms, and `ctypes`
-        if self._has_cgroups:
-            return CgroupTree(self._loop, f"exec-{self._greetings}-{channel}")
-        return SupervisedTree(self._loop)
+        return self._has_cgroups
+
+    def _find_place(self, root: str) -> Place:
+        if not root:
+            return self._own_place
+        return self._root(root).place
+
+    def _root(self, name: str) -> JobRoot:
+        if name not in self._roots:
+            raise FileNotFoundError(2, "no such root is open", name)
+        return self._roots[name]
 
     def _find_account(self, name: str) -> Account | None:
         return find_account(name) if self._is_machine else None
@@ -198,13 +244,14 @@ class Agent:
     def _put_file(self, message: PutFile) -> None:
         try:
             account = self._find_account(message.user)
-            self._activities[message.channel] = Upload(message, account, self._send_last)
+            place = self._find_place(message.root)
+            self._activities[message.channel] = Upload(message, place, account, self._send_last)
         except (OSError, ValueError, LookupError) as exc:
             self._fail(message, exc)
 
     def _get_file(self, message: GetFile) -> None:
         try:
-            download = Download(message, self._port, self._send_last)
+            download = Download(message, self._find_place(message.root), self._port, self._send_last)
         except (OSError, ValueError) as exc:
             self._fail(message, exc)
         else:
@@ -218,12 +265,17 @@ class Agent:
 
     # ------------------------------------------------------------ questions with one answer
     def _make_directory(self, message: MakeDirectory) -> None:
-        self._answer(message, lambda: make_empty_directory(message.path, self._find_account(message.user)))
+        def make() -> None:
+            account = self._find_account(message.user)
+            with self._find_place(message.root):
+                make_empty_directory(message.path, account)
+
+        self._answer(message, make)
 
     def _mount_mailbox(self, message: MountMailbox) -> None:
         def mount() -> None:
             account = self._find_account(message.user)
-            self._own_mailbox().mount(message.serial, message.path, account)
+            self._own_mailbox().mount(message.serial, self._find_place(message.root), message.path, account)
 
         self._answer(message, mount)
 

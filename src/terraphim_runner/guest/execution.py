@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.guest.account import Account
     from terraphim_runner.guest.loop import Loop, Timer
+    from terraphim_runner.guest.place import Place
     from terraphim_runner.guest.port import Port
     from terraphim_runner.guest.process_tree import ProcessTree
     from terraphim_runner.wire.message import Exec, Message
@@ -60,11 +61,12 @@ class Execution(Activity):
         self._input: Input | None = None
         self._failure_fd = -1
         self._tree: ProcessTree | None = None
+        self._place: Place | None = None
         self._linger: Timer | None = None
         self._pid = 0
         self._is_waiting_for_room = False
 
-    def start(self, tree: ProcessTree, account: Account | None, *, is_machine: bool) -> None:
+    def start(self, tree: ProcessTree, place: Place, account: Account | None, *, is_machine: bool) -> None:
         """Fork the command.
 
         Raises:
@@ -75,11 +77,12 @@ class Execution(Activity):
         env = {os.fsencode(name): os.fsencode(value) for name, value in request.env}
         child = Child(argv, env, request.cwd, account, is_machine=is_machine)
         theirs: list[int] = []
-        for path, content in request.files:
-            write_small_file(path, content, account)
         try:
             self._open_pipes(child, theirs)
-            self._pid = tree.start(child, self._take_exit)
+            with place:
+                for path, content in request.files:
+                    write_small_file(path, content, account)
+                self._pid = tree.start(child, self._take_exit)
         except OSError:
             self._close_pipes()
             raise
@@ -87,6 +90,7 @@ class Execution(Activity):
             for fd in theirs:
                 os.close(fd)
         self._tree = tree
+        self._place = place
         self._await_start(is_machine=is_machine)
         self._update()
 
@@ -207,12 +211,21 @@ class Execution(Activity):
         if self._tree is None:
             return
         code = os.waitstatus_to_exitcode(status)
-        files = read_small_files(self._request.read_back, MOST_FILES)
+        files = self._read_back()
         self._send(Exited(self._request.channel, code < 0, abs(code), files or (), files is None))
         if self._input is not None:
             self._input.abandon()
         if any(output.is_open for output in self._outputs):
             self._linger = self._loop.call_later(self._request.linger_ms / 1000, self._cut)
+
+    def _read_back(self) -> tuple[tuple[str, bytes], ...] | None:
+        if not self._request.read_back or self._place is None:
+            return ()
+        try:
+            with self._place:
+                return read_small_files(self._request.read_back, MOST_FILES)
+        except OSError:
+            return ()  # the root is gone, and they with it
 
     def _cut(self) -> None:
         for output in self._outputs:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from terraphim_runner.guest.account import Account
+    from terraphim_runner.guest.place import Place
     from terraphim_runner.guest.port import Port
     from terraphim_runner.wire.message import GetFile, Message, PutFile
 
@@ -21,22 +22,26 @@ if TYPE_CHECKING:
 class Upload(Activity):
     """A file being written beside its place, and moved there when it is whole."""
 
-    def __init__(self, request: PutFile, account: Account | None, send: Callable[[Message], None]) -> None:
+    def __init__(
+        self, request: PutFile, place: Place, account: Account | None, send: Callable[[Message], None]
+    ) -> None:
         """Open the file.
 
         Raises:
             OSError: it cannot be made.
         """
         self._request = request
+        self._place = place
         self._account = account
         self._send = send
         self._window = ReceiveWindow(INITIAL_WINDOW)
         check_absolute(request.path)
         directory = os.path.dirname(request.path)
-        make_parents(directory, account)
         self._scratch = f"{directory}/.terraphim-runner-{os.getpid()}-{request.channel}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd = os.open(self._scratch, flags, 0o600)
+        with place:
+            make_parents(directory, account)
+            self._fd = os.open(self._scratch, flags, 0o600)
 
     def take_data(self, content: bytes) -> None:
         """Write a piece."""
@@ -58,7 +63,8 @@ class Upload(Activity):
             if self._account is not None:
                 os.fchown(self._fd, self._account.uid, self._account.gid)
             os.fchmod(self._fd, self._request.mode)
-            os.rename(self._scratch, self._request.path)
+            with self._place:
+                os.rename(self._scratch, self._request.path)
         except OSError as exc:
             self._fail(exc)
             return
@@ -69,12 +75,19 @@ class Upload(Activity):
         """Drop what was written."""
         if self._fd >= 0:
             self._release()
-            os.unlink(self._scratch)
+            self._remove()
         on_gone()
 
     def _fail(self, error: OSError) -> None:
         self.close(lambda: None)
         self._send(Failed(self._request.channel, error.errno or 0, f"{self._request.path}: {error.strerror}"))
+
+    def _remove(self) -> None:
+        try:
+            with self._place:
+                os.unlink(self._scratch)
+        except OSError:
+            pass  # somebody did, or the root is gone
 
     def _release(self) -> None:
         os.close(self._fd)
@@ -84,7 +97,7 @@ class Upload(Activity):
 class Download(Activity):
     """A file being read as fast as the host has room."""
 
-    def __init__(self, request: GetFile, port: Port, send: Callable[[Message], None]) -> None:
+    def __init__(self, request: GetFile, place: Place, port: Port, send: Callable[[Message], None]) -> None:
         """Open the file, without waiting: a pipe must not stop the agent.
 
         Raises:
@@ -96,7 +109,8 @@ class Download(Activity):
         self._window = SendWindow(request.window)
         self._is_waiting = False
         check_absolute(request.path)
-        self._fd = os.open(request.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with place:
+            self._fd = os.open(request.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise OSError(0, "not a regular file", request.path)

@@ -14,10 +14,26 @@ MS_NOSUID = 2
 MS_NODEV = 4
 MS_NOEXEC = 8
 MS_REMOUNT = 32
+MS_BIND = 4096
+MS_MOVE = 8192
+MS_NOATIME = 1024
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 
 _PR_SET_PDEATHSIG = 1
+_PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
+_SYS_PIVOT_ROOT = 155
 _POWER_OFF = 0x4321FEDC
+_CONSOLE_OFF, _CONSOLE_ON = 6, 7
 _BLKFLSBUF = 0x1261
 _RNDADDENTROPY = 0x40085203
 _RNDRESEEDCRNG = 0x5207
@@ -41,9 +57,41 @@ def mount(source: str, target: str, kind: str, flags: int, options: str) -> None
     _check(_libc().mount(*texts, flags, os.fsencode(options)), target)
 
 
-def unmount(target: str) -> None:
-    """Unmount a file system that nobody uses."""
-    _check(_libc().umount2(os.fsencode(target), 0), target)
+def unmount(target: str, flags: int = 0) -> None:
+    """Unmount a file system; without flags one that nobody uses."""
+    _check(_libc().umount2(os.fsencode(target), flags), target)
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    """Make a mount the root of this process's mount namespace; the old root is mounted at `put_old`."""
+    _check(_libc().syscall(_SYS_PIVOT_ROOT, os.fsencode(new_root), os.fsencode(put_old)), new_root)
+
+
+def unshare(flags: int) -> None:
+    """Leave namespaces for new ones; the new process namespace is for the next child."""
+    _check(_libc().unshare(flags))
+
+
+def set_namespaces(process_fd: int, flags: int) -> None:
+    """Enter namespaces of the process behind a descriptor; the process namespace is for the next child."""
+    _check(_libc().setns(process_fd, flags))
+
+
+def bar_capability(number: int) -> None:
+    """Keep a capability from every program that this process and its children will execute."""
+    _check(_libc().prctl(_PR_CAPBSET_DROP, number, 0, 0, 0))
+
+
+class QuietConsole:
+    """A context in which the kernel says nothing on the console that is no emergency."""
+
+    def __enter__(self) -> None:
+        """Silence it."""
+        _libc().klogctl(_CONSOLE_OFF, None, 0)
+
+    def __exit__(self, *_: object) -> None:
+        """Let it speak as before."""
+        _libc().klogctl(_CONSOLE_ON, None, 0)
 
 
 def power_off() -> None:

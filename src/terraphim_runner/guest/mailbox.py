@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from stat import S_IFBLK
 
 from terraphim_runner.guest.file_transfer import make_empty_directory
 from terraphim_runner.guest.kernel import MS_NODEV, MS_NOSUID, MS_RDONLY, flush_block_device, mount, unmount
@@ -11,10 +12,12 @@ from terraphim_runner.guest.kernel import MS_NODEV, MS_NOSUID, MS_RDONLY, flush_
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from terraphim_runner.guest.account import Account
+    from terraphim_runner.guest.place import Place
 
 _BLOCK_DEVICES = "/sys/block"
-_LOWER = "/run/terraphim-runner/mailbox"
-_UPPER = "/var/lib/terraphim-runner/mailbox"  # on the root disk: changes must outgrow memory
+# On a disk, the machine's or the job's: changes must outgrow memory.
+_HOME = "/var/lib/terraphim-runner/mailbox"
+_LOWER, _UPPER, _WORK, _DEVICE = (f"{_HOME}/{name}" for name in ("lower", "upper", "work", "device"))
 
 
 class Mailbox:
@@ -22,48 +25,58 @@ class Mailbox:
 
     def __init__(self) -> None:
         """Start with nothing mounted."""
-        self._target: str | None = None
+        self._mounted: tuple[Place, str] | None = None
 
-    def mount(self, serial: str, target: str, account: Account | None) -> None:
-        """Give the disk's squashfs as a writable tree; what changes goes to the root disk.
+    def mount(self, serial: str, place: Place, target: str, account: Account | None) -> None:
+        """Give the disk's squashfs as a writable tree; what changes goes to the disk of the place.
 
         Raises:
             OSError: there is no such disk, it holds no squashfs, a tree is mounted already.
         """
-        if self._target is not None:
-            raise OSError(16, "the mailbox is mounted already", self._target)
+        if self._mounted is not None:
+            raise OSError(16, "the mailbox is mounted already", self._mounted[1])
         device = _find_disk(serial)
-        make_empty_directory(target, account)
         flush_block_device(device)
-        os.makedirs(_LOWER, exist_ok=True)
-        mount(device, _LOWER, "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "")
-        try:
-            _mount_overlay(target, account)
-        except OSError:
-            unmount(_LOWER)
-            raise
-        self._target = target
+        number = os.stat(device).st_rdev
+        with place:
+            make_empty_directory(target, account)
+            _mount_squashfs(number)
+            try:
+                _mount_overlay(target, account)
+            except OSError:
+                unmount(_LOWER)
+                raise
+        self._mounted = place, target
 
     def release(self) -> None:
         """Unmount the tree and drop its changes, so that the host may write the disk again.
 
         Raises:
-            OSError: somebody uses it.
+            OSError: somebody uses it, or its root is gone, and the tree with it.
         """
-        if self._target is not None:
-            unmount(self._target)
-            self._target = None
-            unmount(_LOWER)
-            shutil.rmtree(_UPPER)
+        if self._mounted is not None:
+            place, target = self._mounted
+            with place:
+                unmount(target)
+                unmount(_LOWER)
+                shutil.rmtree(_HOME)
+            self._mounted = None
+
+
+def _mount_squashfs(device: int) -> None:
+    for path in (_LOWER, _UPPER, _WORK):
+        os.makedirs(path, exist_ok=True)
+    os.mknod(_DEVICE, S_IFBLK | 0o600, device)  # a job's root has no nodes of disks
+    try:
+        mount(_DEVICE, _LOWER, "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "")
+    finally:
+        os.unlink(_DEVICE)
 
 
 def _mount_overlay(target: str, account: Account | None) -> None:
-    upper, work = f"{_UPPER}/upper", f"{_UPPER}/work"
-    os.makedirs(upper)
-    os.makedirs(work)
     if account is not None:
-        os.chown(upper, account.uid, account.gid)  # the mounted tree's own root shows the upper one's owner
-    options = f"lowerdir={_LOWER},upperdir={upper},workdir={work},volatile"
+        os.chown(_UPPER, account.uid, account.gid)  # the mounted tree's own root shows the upper one's owner
+    options = f"lowerdir={_LOWER},upperdir={_UPPER},workdir={_WORK},volatile"
     mount("overlay", target, "overlay", MS_NODEV, options)
 
 

@@ -7,6 +7,7 @@ import os
 from select import EPOLLIN
 
 from terraphim_runner.guest.kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_REMOUNT, mount
+from terraphim_runner.guest.place import CGROUPS
 from terraphim_runner.guest.supervisor import KILL_ALL, Supervisor
 
 TYPE_CHECKING = False
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.guest.child import Child
     from terraphim_runner.guest.loop import Loop
-
-CGROUPS = "/sys/fs/cgroup"
+    from terraphim_runner.guest.place import Place
 
 _RETRY_S = 0.002
 _RETRY_MOST_S = 0.2
@@ -47,22 +47,29 @@ class ProcessTree:
 class CgroupTree(ProcessTree):
     """A tree in a cgroup of its own; for PID 1, which gets the orphans."""
 
-    def __init__(self, loop: Loop, name: str) -> None:
-        """Take a name for the cgroup."""
+    def __init__(self, loop: Loop, place: Place, name: str) -> None:
+        """Take where the command is to run, and a name for its cgroup."""
         self._loop = loop
-        self._path = f"{CGROUPS}/{name}"
+        self._place = place
+        self._name = name
+        self._path = f"{place.cgroup}/{name}"
         self._wait_s = _RETRY_S
 
     def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
         """Fork into the cgroup."""
-        os.mkdir(self._path)
+        directory = self._place.cgroup_fd
+        os.mkdir(self._name, dir_fd=directory)
+        members = os.open(f"{self._name}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=directory)
         try:
             pid = os.fork()
         except OSError:
-            os.rmdir(self._path)
+            os.rmdir(self._name, dir_fd=directory)
             raise
-        if pid == 0:
-            child.become(lambda: _write(f"{self._path}/cgroup.procs", b"0"))
+        else:
+            if pid == 0:
+                child.become(lambda: self._place.join(members))
+        finally:
+            os.close(members)
         self._loop.watch_child(pid, on_exit)
         return pid
 
@@ -80,22 +87,12 @@ class CgroupTree(ProcessTree):
 
     def kill(self, on_gone: Callable[[], None]) -> None:
         """Kill, and remove the cgroup."""
-        if self._remove():
+        if remove_cgroup(self._path):
             on_gone()
             return
         _write(f"{self._path}/cgroup.kill", b"1")
         self._loop.call_later(self._wait_s, lambda: self.kill(on_gone))
         self._wait_s = min(self._wait_s * 2, _RETRY_MOST_S)
-
-    def _remove(self) -> bool:
-        try:
-            for directory in reversed(_walk(self._path)):
-                os.rmdir(directory)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        return True
 
 
 class SupervisedTree(ProcessTree):
@@ -185,11 +182,26 @@ def can_use_cgroups() -> bool:
     return os.getpid() == 1 and os.access(f"{CGROUPS}/cgroup.procs", os.W_OK)
 
 
+def remove_cgroup(path: str) -> bool:
+    """Remove a cgroup and those below it; false if there are still processes in it."""
+    try:
+        for directory in reversed(_walk(path)):
+            os.rmdir(directory)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def make_joining_cheap() -> None:
-    """Let processes move between cgroups without waiting for every processor: 1 ms instead of 10 per command."""
+    """Let processes move between cgroups without waiting for every processor: 1 ms instead of 10 per command.
+
+    And let nobody in a cgroup namespace change that namespace's own limits.
+    """
     flags = MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC
     try:  # noqa: SIM105 - contextlib costs boot time
-        mount("cgroup2", CGROUPS, "cgroup2", flags, "favordynmods")
+        mount("cgroup2", CGROUPS, "cgroup2", flags, "nsdelegate,favordynmods")
     except OSError:
         pass  # a kernel before 6.0
 

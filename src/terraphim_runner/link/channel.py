@@ -19,6 +19,7 @@ from terraphim_runner.wire.message import (
     Message,
     Pong,
     Started,
+    Usage,
 )
 from terraphim_runner.wire.window import INITIAL_WINDOW, PIECE, ReceiveWindow, SendWindow
 
@@ -56,6 +57,7 @@ class Channel:
         self.number = number
         self.exited: Exited | None = None
         self.failed: Failed | None = None
+        self.usage: Usage | None = None
         self.is_started = False
         self.is_ended = False
         self.is_answered = False
@@ -87,6 +89,8 @@ class Channel:
                 self.failed = message
             case Started():
                 self.is_started = True
+            case Usage():
+                self.usage = message
             case Done() | Pong():
                 self.is_answered = True
             case Closed():

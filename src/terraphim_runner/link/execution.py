@@ -80,8 +80,8 @@ class LinkExecution:
 
 
 @asynccontextmanager
-async def start_execution(link: GuestLink, command: Command) -> AsyncIterator[LinkExecution]:
-    """Start a command; kill what is left of its tree at the end.
+async def start_execution(link: GuestLink, command: Command, root: str = "") -> AsyncIterator[LinkExecution]:
+    """Start a command in the root of this name, or the machine's own; kill what is left of its tree at the end.
 
     Raises:
         CommandNotStarted: the guest could not start it.
@@ -89,7 +89,7 @@ async def start_execution(link: GuestLink, command: Command) -> AsyncIterator[Li
     """
     channel = link.open_channel()
     try:
-        _send_exec(link, channel, command)
+        _send_exec(link, channel, command, root)
         await channel.wait_until(lambda: channel.is_started or channel.failed is not None)
         if channel.failed is not None:
             raise CommandNotStarted(channel.failed.text)
@@ -98,10 +98,11 @@ async def start_execution(link: GuestLink, command: Command) -> AsyncIterator[Li
         await link.end_channel(channel)
 
 
-def _send_exec(link: GuestLink, channel: Channel, command: Command) -> None:
+def _send_exec(link: GuestLink, channel: Channel, command: Command, root: str) -> None:
     settings = link.settings
     message = Exec(
         channel.number,
+        root=root,
         argv=tuple(command.argv),
         env=tuple(command.env.items()),
         cwd=command.cwd,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from terraphim_runner.wire.message import Message
 
 
-async def put_file(link: GuestLink, path: str, chunks: AsyncIterable[bytes], *, mode: int, user: str) -> None:
+async def put_file(
+    link: GuestLink, path: str, chunks: AsyncIterable[bytes], *, mode: int, user: str, root: str = ""
+) -> None:
     """Write a file in the guest, whole or not at all; parents are made.
 
     Raises:
@@ -25,7 +27,7 @@ async def put_file(link: GuestLink, path: str, chunks: AsyncIterable[bytes], *, 
     """
     channel = link.open_channel()
     try:
-        _send(link, PutFile(channel.number, path, mode, user))
+        _send(link, PutFile(channel.number, root, path, mode, user))
         async for chunk in chunks:
             await link.wait_room()
             await channel.send_data(chunk)
@@ -39,7 +41,7 @@ async def put_file(link: GuestLink, path: str, chunks: AsyncIterable[bytes], *, 
 
 
 @asynccontextmanager
-async def get_file(link: GuestLink, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+async def get_file(link: GuestLink, path: str, root: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
     """Read a file of the guest.
 
     Raises:
@@ -47,7 +49,7 @@ async def get_file(link: GuestLink, path: str) -> AsyncIterator[AsyncIterator[by
     """
     channel = link.open_channel()
     try:
-        _send(link, GetFile(channel.number, path, link.settings.window))
+        _send(link, GetFile(channel.number, root, path, link.settings.window))
         await channel.wait_until(lambda: channel.is_started or channel.failed is not None)
         _check(channel)
         yield _read(channel)

@@ -203,13 +203,13 @@ class GuestLink:
         except FileTransferFailed as exc:
             raise GuestError(f"the clone could not be made its own machine: {exc}") from exc
 
-    async def mount_mailbox(self, serial: str, path: str, user: str) -> None:
+    async def mount_mailbox(self, serial: str, path: str, user: str, root: str = "") -> None:
         """Mount the squashfs that was written to the disk of this serial, as a writable tree of a user's.
 
         Raises:
             FileTransferFailed: the guest could not.
         """
-        await self.request(MountMailbox, serial, path, user)
+        await self.request(MountMailbox, root, serial, path, user)
 
     async def release_mailbox(self) -> None:
         """Unmount the mailbox's tree, so that the disk can be written again.
@@ -219,13 +219,13 @@ class GuestLink:
         """
         await self.request(ReleaseMailbox)
 
-    async def make_directory(self, path: str, user: str) -> None:
+    async def make_directory(self, path: str, user: str, root: str = "") -> None:
         """Make an empty directory of a user's, and its parents.
 
         Raises:
             FileTransferFailed: it is there and not empty, or cannot be made.
         """
-        await self.request(MakeDirectory, path, user)
+        await self.request(MakeDirectory, root, path, user)
 
     async def sync(self) -> None:
         """Make the guest write what it holds back to its disks."""

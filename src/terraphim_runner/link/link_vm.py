@@ -8,30 +8,38 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.link.execution import start_execution
 from terraphim_runner.link.file_transfer import get_file, put_file
+from terraphim_runner.link.root import find_breaches, keep_root, measure_root
 from terraphim_runner.link.tree_transfer import get_tree, put_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.link.execution import LinkExecution
     from terraphim_runner.link.guest_link import GuestLink
-    from terraphim_runner.ports.vm import Command, RootSpec, Tree, TreePlacement
+    from terraphim_runner.ports.vm import Breach, Command, RootSpec, Tree, TreePlacement
 
 
-ShipTree = Callable[["GuestLink", "Tree", "TreePlacement"], Awaitable[None]]
+ShipTree = Callable[["GuestLink", "Tree", "TreePlacement", str], Awaitable[None]]  # the last: a root's name
 
 
 class LinkRoot:
-    """A root of the VM at the other end of a link."""
+    """A root of the VM at the other end of a link: the one of this name, or the machine's own."""
 
     def __init__(
-        self, link: GuestLink, *, work_root: str, environment: Mapping[str, str], ship_tree: ShipTree
+        self,
+        link: GuestLink,
+        *,
+        work_root: str,
+        environment: Mapping[str, str],
+        ship_tree: ShipTree = put_tree,
+        name: str = "",
     ) -> None:
-        """Take a link after its handshake."""
+        """Take a link after its handshake; `ship_tree` is the provider's way, if it has a better one than tar."""
         self._link = link
+        self._name = name
         self._work_root = work_root
         self._environment = dict(environment)
         self._ship_tree = ship_tree
@@ -48,32 +56,33 @@ class LinkRoot:
 
     def exec(self, command: Command) -> AbstractAsyncContextManager[LinkExecution]:
         """Start a command."""
-        return start_execution(self._link, command)
+        return start_execution(self._link, command, self._name)
 
     async def put_file(
         self, path: str, chunks: AsyncIterable[bytes], *, mode: int = 0o644, user: str = "root"
     ) -> None:
         """Write a file whole or not at all."""
-        await put_file(self._link, path, chunks, mode=mode, user=user)
+        await put_file(self._link, path, chunks, mode=mode, user=user, root=self._name)
 
     def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Read a file as a stream."""
-        return get_file(self._link, path)
+        return get_file(self._link, path, self._name)
 
     async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
         """Ship a work tree."""
-        await self._ship_tree(self._link, tree, placement)
+        await self._ship_tree(self._link, tree, placement, self._name)
 
     async def get_tree(self, path: str, destination: Path) -> None:
         """Bring a directory of the guest into `destination`."""
-        await get_tree(self._link, path, destination)
+        await get_tree(self._link, path, destination, self._name)
+
+    async def breaches(self) -> Sequence[Breach]:
+        """Tell which limits its processes have met; the machine's own root has none."""
+        return find_breaches(await measure_root(self._link, self._name)) if self._name else ()
 
 
 class LinkVm(LinkRoot):
-    """A VM whose agent is at the other end of a link.
-
-    `ship_tree` is the provider's way to ship a work tree; a tar stream through the link if it has no better one.
-    """
+    """A VM whose agent is at the other end of a link."""
 
     def __init__(
         self,
@@ -100,10 +109,12 @@ class LinkVm(LinkRoot):
 
     @asynccontextmanager
     async def open_root(self, spec: RootSpec) -> AsyncIterator[LinkRoot]:
-        """Give a job a work root of its own; the rest of the machine it shares, so far."""
-        yield LinkRoot(
-            self._link,
-            work_root=f"{self._work_root}/{spec.name}",
-            environment=self._environment,
-            ship_tree=self._ship_tree,
-        )
+        """Have a root made; kill what is in it and remove it at the end."""
+        async with keep_root(self._link, spec):
+            yield LinkRoot(
+                self._link,
+                work_root=self._work_root,
+                environment=self._environment,
+                ship_tree=self._ship_tree,
+                name=spec.name,
+            )

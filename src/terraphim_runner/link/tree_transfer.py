@@ -32,17 +32,17 @@ _CHANGED_WHILE_READ = 1  # tar's exit code for it
 _COMPLAINT_LIMIT = 4096
 
 
-async def put_tree(link: GuestLink, tree: Tree, placement: TreePlacement) -> None:
+async def put_tree(link: GuestLink, tree: Tree, placement: TreePlacement, root: str = "") -> None:
     """Ship a tree as a tar stream.
 
     Raises:
         FileTransferFailed: a listed file is gone, or the guest could not write it.
     """
-    await link.make_directory(placement.path, placement.user)
+    await link.make_directory(placement.path, placement.user, root)
     argv = ("tar", "-x", "-p", "-f", "-", "-C", placement.path)
     command = Command(argv, env=_ENV, user=placement.user, has_stdin=True)
     with single_error():
-        async with start_execution(link, command) as execution, anyio.create_task_group() as tasks:
+        async with start_execution(link, command, root) as execution, anyio.create_task_group() as tasks:
             tasks.start_soon(_feed, execution, archive_tree(tree))
             complaint = await _complaint(execution)
             tasks.cancel_scope.cancel()
@@ -50,7 +50,7 @@ async def put_tree(link: GuestLink, tree: Tree, placement: TreePlacement) -> Non
                 raise FileTransferFailed(f"the guest could not write {placement.path}: {complaint}")
 
 
-async def get_tree(link: GuestLink, path: str, destination: Path) -> None:
+async def get_tree(link: GuestLink, path: str, destination: Path, root: str = "") -> None:
     """Bring a directory of the guest's into `destination`, all or nothing.
 
     Raises:
@@ -60,7 +60,7 @@ async def get_tree(link: GuestLink, path: str, destination: Path) -> None:
     argv = ("tar", "-c", "--format=gnu", "--hard-dereference", "-f", "-", "-C", path, ".")
     async with _scratch(destination) as scratch:
         with single_error():
-            async with start_execution(link, Command(argv, env=_ENV)) as execution:
+            async with start_execution(link, Command(argv, env=_ENV), root) as execution:
                 complaint = await _extract_output(execution, scratch)
                 status = await execution.wait()
         if not (status.is_success or status.code == _CHANGED_WHILE_READ):

@@ -156,11 +156,43 @@ class Execution(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RootSpec:
-    """A pristine root for one job: what to call it, and what its processes may take of the VM together."""
+    """A pristine root for one job: what to call it, and what its processes may take of the VM together.
+
+    A limit that is not given is what the machine can bear. Of the processor each root gets a fair share. Of the
+    disk each gets one of as many equal parts as the VM has CPUs, since no more jobs than that run at once.
+    """
 
     name: str  # unique among the VM's roots that are open: letters, digits, `-`, `_`, `.`; at most 60
     memory_mib: int | None = None  # above it the job's own processes are killed for want of memory
     processes: int | None = None  # above it the job's forks fail
+
+
+class Limit(Enum):
+    """What a root has only so much of."""
+
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A limit that the processes of a root have met."""
+
+    limit: Limit
+    allowed: int  # MiB, or processes
+    count: int = 0  # processes killed for want of memory; forks refused
+
+    def __str__(self) -> str:
+        """Say it to the job's author."""
+        match self.limit:
+            case Limit.MEMORY:
+                killed = "1 process was" if self.count == 1 else f"{self.count} processes were"
+                return f"out of memory: {killed} killed at the job's limit of {self.allowed} MiB"
+            case Limit.PROCESSES:
+                return f"too many processes: the job's limit of {self.allowed} was reached"
+            case Limit.DISK:
+                return f"disk full: the job has written all of its {self.allowed} MiB"
 
 
 class Root(Protocol):
@@ -229,6 +261,13 @@ class Root(Protocol):
 
         Raises:
             FileTransferFailed: the guest could not read it; the VM is fine.
+        """
+        ...
+
+    async def breaches(self) -> Sequence[Breach]:
+        """Tell which limits its processes have met so far: why a step may have failed that does not say it.
+
+        A disk counts as long as it is full. The machine's own root, and the provider `process`, have no limits.
         """
         ...
 

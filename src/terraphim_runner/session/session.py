@@ -9,7 +9,7 @@ from terraphim_runner.domain.errors import SessionExpired, StateError
 from terraphim_runner.domain.state import SessionState, next_state
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.vm import (
         Allocation,
+        Breach,
         Command,
         Execution,
         Root,
@@ -187,3 +188,8 @@ class SessionRoot:
         """Fetch a directory; contract as `Root.get_tree`."""
         with self._session.using():
             await self._root.get_tree(path, destination)
+
+    async def breaches(self) -> Sequence[Breach]:
+        """Tell which limits were met; contract as `Root.breaches`."""
+        with self._session.using():
+            return await self._root.breaches()

@@ -16,6 +16,8 @@ itself.
                           <-       End, Exited           in either order
       Close(channel=1)    ->                             kills what is left of the process tree
                           <-       Closed
+      OpenRoot(channel=2) ->                             a root for commands and files, until its Close
+                          <-       Done | Failed
 
 The guest imports this package at boot under software emulation, where importing `typing` or `dataclasses` takes
 longer than everything here: so neither is imported at run time.

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from terraphim_runner.wire.frame import Bytes, Frame
     from terraphim_runner.wire.message import Message
 
-OLDEST_VERSION = 1
-NEWEST_VERSION = 1
+OLDEST_VERSION = 2  # 2: roots
+NEWEST_VERSION = 2
 
 _SEQUENCES = 2**32
 

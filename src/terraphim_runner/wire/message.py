@@ -88,6 +88,7 @@ class Hello(Message, kind=1):
 class Exec(Message, kind=2):
     """Write files and start a command: Started or Failed, then Data, End and Exited."""
 
+    root: Text  # where, and so in all messages that have it: a root's name; empty: the machine's own
     argv: Texts
     env: Pairs
     cwd: Text
@@ -112,6 +113,7 @@ class Close(Message, kind=4):
 class PutFile(Message, kind=5):
     """Write a file: Data, then End; answered by Done or Failed."""
 
+    root: Text
     path: Text
     mode: Number
     user: Text
@@ -120,6 +122,7 @@ class PutFile(Message, kind=5):
 class GetFile(Message, kind=6):
     """Read a file: answered by Started, Data and End, or Failed at any point."""
 
+    root: Text
     path: Text
     window: Number
 
@@ -127,6 +130,7 @@ class GetFile(Message, kind=6):
 class MakeDirectory(Message, kind=7):
     """Make an empty directory of a user's, its parents too; one that is there must be empty. Done or Failed."""
 
+    root: Text
     path: Text
     user: Text
 
@@ -134,6 +138,7 @@ class MakeDirectory(Message, kind=7):
 class MountMailbox(Message, kind=8):
     """Mount the squashfs on the disk of this serial as a writable tree. Done or Failed."""
 
+    root: Text
     serial: Text
     path: Text
     user: Text
@@ -162,6 +167,20 @@ class Sync(Message, kind=12):
 
 class PowerOff(Message, kind=13):
     """Write the disks and turn the machine off. Failed, or no answer."""
+
+
+class OpenRoot(Message, kind=14):
+    """Make a pristine root, which lasts as long as the channel: Close removes it. Done or Failed."""
+
+    name: Text
+    memory: Number  # bytes its processes may take together; 0: what the machine can spare
+    processes: Number  # how many there may be; 0: as many as the machine can bear
+
+
+class Measure(Message, kind=15):
+    """Ask what a root has taken of the machine. Usage or Failed."""
+
+    root: Text
 
 
 # ---------------------------------------------------------------- both ways
@@ -234,3 +253,14 @@ class Fault(Message, kind=37):
     """The guest could not understand the host; every channel is gone."""
 
     text: Text
+
+
+class Usage(Message, kind=38):
+    """Answer Measure."""
+
+    killed: Number  # processes killed for want of memory
+    memory: Number  # bytes that there may be
+    refused: Number  # forks refused for want of processes
+    processes: Number  # that there may be
+    disk_free: Number  # bytes
+    disk_size: Number  # bytes

@@ -94,7 +94,7 @@ def test_what_cannot_be_written_is_malformed() -> None:
     for message in (
         Data(1, -1, b""),
         Data(1, 2**64, b""),
-        Exec(1, ("\ud800",), (), "/", "root", False, 1, 1, (), ()),
+        Exec(1, "", ("\ud800",), (), "/", "root", False, 1, 1, (), ()),
     ):
         with pytest.raises(MessageMalformed):
             message.encode()

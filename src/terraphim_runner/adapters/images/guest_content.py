@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import terraphim_runner
+from terraphim_runner.adapters.images.guest_init import compose_first_process
 from terraphim_runner.adapters.images.tree_file import TreeFile
 
 AGENT_DIR = "/usr/lib/terraphim-runner"
@@ -49,6 +50,7 @@ _ENVIRONMENT = {
 
 _BASE_FILES = (
     TreeFile(f"{AGENT_DIR}/agent.py", _AGENT.encode()),
+    TreeFile(f"{AGENT_DIR}/init", compose_first_process(), 0o755),
     TreeFile("/etc/environment", "".join(f"{name}={value}\n" for name, value in _ENVIRONMENT.items()).encode()),
     TreeFile("/etc/hosts", b"127.0.0.1 localhost terraphim\n::1 localhost ip6-localhost ip6-loopback\n"),
     TreeFile(

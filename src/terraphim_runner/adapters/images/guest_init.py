@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _READ, _WRITE, _OPEN, _CLOSE, _IOCTL = 0, 1, 2, 3, 16
 _SOCKET, _EXECVE, _CHDIR, _MKDIR, _UNLINK, _SYMLINK = 41, 59, 80, 83, 87, 88
 _CHROOT, _MOUNT, _SETHOSTNAME, _EXIT_GROUP, _FINIT_MODULE = 161, 165, 170, 231, 313
+_PAUSE = 34
 
 _NOSUID, _NODEV, _NOEXEC, _NOATIME, _MOVE = 2, 4, 8, 1024, 8192
 _SIOCADDRT, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x890B, 0x8914, 0x8916, 0x891C
@@ -45,6 +46,14 @@ def compose_init(modules: Iterable[str]) -> bytes:
             *_become_agent(b"/root"),
         ]
     )
+
+
+def compose_first_process() -> bytes:
+    """Make the program that is the first process of a job's root: it waits, and that is all.
+
+    Started with SIGCHLD ignored, it has the kernel drop whatever ends below it.
+    """
+    return assemble([*(Call(_PAUSE, ()) for _ in range(100)), Call(_EXIT_GROUP, (1,))])
 
 
 def _mount(source: bytes, target: bytes, kind: bytes, flags: int, options: bytes = b"") -> Call:

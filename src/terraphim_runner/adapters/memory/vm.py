@@ -16,14 +16,14 @@ from terraphim_runner.domain.errors import CommandNotStarted, FileTransferFailed
 from terraphim_runner.ports.vm import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from anyio.abc import TaskGroup
 
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.ports.clock import Clock
-    from terraphim_runner.ports.vm import Command, RootSpec, Stream, Tree, TreePlacement
+    from terraphim_runner.ports.vm import Breach, Command, RootSpec, Stream, Tree, TreePlacement
 
 SIGKILL = 9
 SUCCESS = ExitStatus(code=0)
@@ -41,6 +41,7 @@ class Behaviour:
     ends_on: frozenset[int] = frozenset({2, 9, 15})
     loses_vm: bool = False
     is_unknown: bool = False  # cannot be started
+    breaches: tuple[Breach, ...] = ()  # of the limits of the root it runs in
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class MemoryExecution:
         self._ended = anyio.Event()
         self._status: ExitStatus | None = None
         self.stdin = bytearray()
+
+    @property
+    def breaches(self) -> tuple[Breach, ...]:
+        """Tell which limits it is to meet."""
+        return self._behaviour.breaches
 
     async def run(self, scope: anyio.CancelScope) -> None:
         """Play the behaviour until `scope` is cancelled; called by the VM."""
@@ -222,6 +228,11 @@ class MemoryVm:
             raise self.root_faults.popleft()
         yield MemoryRoot(self, f"{self.work_root}/{spec.name}")
 
+    async def breaches(self) -> Sequence[Breach]:
+        """The machine's own root has no limits."""
+        self.check()
+        return ()
+
     def lose(self) -> None:
         """Be gone from now on."""
         self.is_lost = True
@@ -245,11 +256,24 @@ class MemoryRoot:
         """Stand for a part of `vm`."""
         self.work_root = work_root
         self.environment = vm.environment
-        self.exec = vm.exec
+        self._vm = vm
+        self._breaches: list[Breach] = []
         self.put_file = vm.put_file
         self.get_file = vm.get_file
         self.put_tree = vm.put_tree
         self.get_tree = vm.get_tree
+
+    @asynccontextmanager
+    async def exec(self, command: Command) -> AsyncIterator[MemoryExecution]:
+        """Ask the script and play its answer."""
+        async with self._vm.exec(command) as execution:
+            self._breaches += execution.breaches
+            yield execution
+
+    async def breaches(self) -> Sequence[Breach]:
+        """Tell what scripted commands met."""
+        self._vm.check()
+        return tuple(self._breaches)
 
 
 async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:

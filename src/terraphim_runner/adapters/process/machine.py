@@ -6,6 +6,7 @@ import os
 import socket as sockets
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,20 @@ import anyio
 from anyio import to_thread
 
 import terraphim_runner
+from terraphim_runner.adapters.process.slot import remove
 from terraphim_runner.domain.errors import HostError
 from terraphim_runner.link.guest_link import run_link
-from terraphim_runner.link.link_vm import LinkVm
+from terraphim_runner.link.link_vm import LinkRoot, LinkVm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from anyio.abc import Process, TaskGroup
 
     from terraphim_runner.adapters.process.slot import Slot
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.link.guest_link import LinkSettings
+    from terraphim_runner.ports.vm import RootSpec
 
 _PACKAGE_ROOT = str(Path(terraphim_runner.__file__).parent.parent)
 _START = (
@@ -32,6 +35,20 @@ _START = (
     "from terraphim_runner.guest.agent import main; main()"  # by name: no module imports the agent
 )
 _END_TIMEOUT_S = 20.0
+
+
+class ProcessVm(LinkVm):
+    """A VM that is none: its roots are directories, and differ in nothing else."""
+
+    @asynccontextmanager
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[LinkRoot]:
+        """Give a job a directory of its own, and remove it at the end."""
+        root = LinkRoot(self.link, work_root=f"{self.work_root}/{spec.name}", environment=self.environment)
+        try:
+            yield root
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(remove, Path(root.work_root))
 
 
 class Machine:
@@ -60,7 +77,7 @@ class Machine:
             raise
         self._slot.record_agent(self._process.pid)
         link = await tasks.start(run_link, ours, settings)
-        self.vm = LinkVm(self.vm_id, link, work_root=str(self._slot.machine / "work"), environment=environment)
+        self.vm = ProcessVm(self.vm_id, link, work_root=str(self._slot.machine / "work"), environment=environment)
         return self.vm
 
     async def destroy(self) -> None:

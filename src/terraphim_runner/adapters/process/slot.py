@@ -64,8 +64,7 @@ class Slot:
         """
         _kill_recorded(self._path / "agent")
         try:
-            if self.machine.exists():
-                _remove(self.machine)
+            remove(self.machine)
         except OSError as exc:
             raise InfraError(f"cannot remove {exc.filename}: {exc.strerror}") from exc
 
@@ -175,7 +174,10 @@ def _end(handle: int) -> None:
     raise InfraError("an agent does not die")
 
 
-def _remove(directory: Path) -> None:
+def remove(directory: Path) -> None:
+    """Remove a directory that commands wrote, if it is there; blocks."""
+    if not directory.exists():
+        return
     try:
         shutil.rmtree(directory)
     except PermissionError:

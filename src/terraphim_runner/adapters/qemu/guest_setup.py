@@ -11,8 +11,9 @@ import anyio.lowlevel
 from terraphim_runner.domain.errors import CommandNotStarted, FileTransferFailed, GuestError, InfraError
 from terraphim_runner.link.execution import start_execution
 from terraphim_runner.link.file_transfer import get_file
+from terraphim_runner.link.root import keep_root
 from terraphim_runner.link.single_error import single_error
-from terraphim_runner.ports.vm import Command
+from terraphim_runner.ports.vm import Command, RootSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from terraphim_runner.link.guest_link import GuestLink
     from terraphim_runner.ports.clock import Clock
 
-VERSION = 3  # part of a template's key: raise when what is done to a template changes
+VERSION = 4  # part of a template's key: raise when what is done to a template changes
 WORK_ROOT = "/home/runner/work"
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
 # What a login as the user of workflows would add to /etc/environment.
 _RUNNER = {"HOME": "/home/runner", "USER": "runner", "LOGNAME": "runner", "SHELL": "/bin/bash"}
 _ENVIRONMENT_FILE = "/etc/environment"
 _ENTROPY_BYTES = 64
+_WARM_UP_ROOT = RootSpec("warm-up")
 
 # Without noinit_itable every clone would spend its first minutes writing inode tables.
 _GROW = """
@@ -55,9 +57,15 @@ async def grow_root(link: GuestLink) -> None:
 
 
 async def warm_up(link: GuestLink) -> None:
-    """Run what most workflows run; failures do not matter, an image may lack any of it."""
+    """Run what most workflows run; failures do not matter, an image may lack any of it.
+
+    And make a root twice: the first fetches the kernel's modules and makes the disk that others are copied from.
+    """
     for user, script in _WARM_UPS * 2:
         await run_script(link, user, script)
+    for _ in range(2):
+        async with keep_root(link, _WARM_UP_ROOT):
+            await run_script(link, "runner", "sudo -n true", root=_WARM_UP_ROOT.name)
 
 
 async def read_environment(link: GuestLink) -> dict[str, str]:
@@ -117,12 +125,12 @@ async def _exec_once(link: GuestLink) -> None:
         raise InfraError(f"in the guest /bin/true ended with {status}")
 
 
-async def run_script(link: GuestLink, user: str, script: str) -> tuple[int, str]:
+async def run_script(link: GuestLink, user: str, script: str, root: str = "") -> tuple[int, str]:
     """Run a shell script in the guest; give its exit code and the end of its output."""
     env: Mapping[str, str] = _ENV if user == "root" else _ENV | {"HOME": f"/home/{user}"}
     output = b""
     try:
-        async with start_execution(link, Command(("sh", "-c", script), env=env, user=user)) as execution:
+        async with start_execution(link, Command(("sh", "-c", script), env=env, user=user), root) as execution:
             async for _, data in execution:
                 output = (output + data)[-2000:]
             return (await execution.wait()).shell_code, output.decode(errors="replace").strip()

@@ -43,25 +43,25 @@ class Mailbox:
         self._slot_dir = slot_dir
         self._is_taken = False
 
-    async def ship(self, link: GuestLink, tree: Tree, placement: TreePlacement) -> None:
-        """Ship a tree.
+    async def ship(self, link: GuestLink, tree: Tree, placement: TreePlacement, root: str = "") -> None:
+        """Ship a tree into the root of this name, or the machine's own.
 
         Raises:
             FileTransferFailed: a listed file is gone, or the guest could not take it; try again if you like.
             HostError: mksquashfs is missing.
         """
         if self._is_taken:
-            await put_tree(link, tree, placement)
+            await put_tree(link, tree, placement, root)
             return
         self._is_taken = True
         uid, gid = await _find_account(link, placement.user)
         try:
             content = await to_thread.run_sync(_define, tree, uid, gid)
         except ValueError:  # a name that mksquashfs cannot be told
-            await put_tree(link, tree, placement)
+            await put_tree(link, tree, placement, root)
             return
         await self._write(content, uid, gid)
-        await link.mount_mailbox(SERIAL, placement.path, placement.user)
+        await link.mount_mailbox(SERIAL, placement.path, placement.user, root)
 
     async def release(self, link: GuestLink) -> None:
         """Take the tree out of the guest again, so that another can come."""

@@ -1,0 +1,108 @@
+"""Where commands run and files are: the machine's own root, or a job's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from terraphim_runner.guest.kernel import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUTS,
+    set_namespaces,
+)
+
+CGROUPS = "/sys/fs/cgroup"
+
+# Not that of cgroups: whoever is in a job's may not bring processes from outside into its cgroups.
+_NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
+
+
+class Place:
+    """The machine's own root, where the agent is. Inside its context paths, and children, are there."""
+
+    cgroup = CGROUPS
+
+    def __init__(self) -> None:
+        """Open nothing yet: an agent without cgroups never needs any."""
+        self._cgroup_fd = -1
+
+    @property
+    def cgroup_fd(self) -> int:
+        """A descriptor of the cgroup below which commands get theirs; it works wherever the agent is."""
+        if self._cgroup_fd < 0:
+            self._cgroup_fd = _open_directory(self.cgroup)
+        return self._cgroup_fd
+
+    def join(self, members: int) -> None:
+        """Bring this process, a child that was forked there, into one of its cgroups; for good."""
+        os.write(members, b"0")
+
+    def __enter__(self) -> None:
+        """Go there."""
+
+    def __exit__(self, *_: object) -> None:
+        """Come back."""
+
+
+class JobPlace(Place):
+    """A job's root, entered by the namespaces of its first process. The agent is in one place at a time.
+
+    Nothing there is trusted: a job may put what it likes at any path. So what the agent does inside is confined
+    to that root by the kernel, and no module is loaded inside.
+    """
+
+    def __init__(self, cgroup: str, first_process: int) -> None:
+        """Take the process, which is a child of this one."""
+        super().__init__()
+        self.cgroup = cgroup
+        self._cgroup_fd = _open_directory(cgroup)  # now: inside, its path leads elsewhere
+        self._process_fd = os.pidfd_open(first_process)
+        self._finders = sys.meta_path[:]
+
+    def join(self, members: int) -> None:
+        """Bring this process into one of its cgroups, and let it see no others."""
+        super().join(members)
+        set_namespaces(self._process_fd, CLONE_NEWCGROUP)
+
+    def __enter__(self) -> None:
+        """Go there.
+
+        Raises:
+            OSError: its first process has ended, and with it the root.
+        """
+        set_namespaces(self._process_fd, _NAMESPACES)
+        sys.meta_path.clear()
+
+    def __exit__(self, *_: object) -> None:
+        """Come back."""
+        return_home()
+        sys.meta_path[:] = self._finders
+
+    def release(self) -> None:
+        """Hold on to nothing of it."""
+        os.close(self._process_fd)
+        os.close(self._cgroup_fd)
+
+
+def _open_directory(path: str) -> int:
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+_KERNEL_THREADS = 2  # the process above them all, which never leaves the machine's own namespaces
+
+_home: list[int] = []
+
+
+def remember_home() -> None:
+    """Keep a way back to the machine's own namespaces, before they are left for the first time."""
+    if not _home:
+        _home.append(os.pidfd_open(_KERNEL_THREADS))
+
+
+def return_home() -> None:
+    """Be in the machine's own root again."""
+    set_namespaces(_home[0], _NAMESPACES)

@@ -1,0 +1,77 @@
+"""What a root's processes may take of the machine, and what they took."""
+
+from __future__ import annotations
+
+import os
+
+from terraphim_runner.guest.place import CGROUPS
+
+_ROOTS = f"{CGROUPS}/roots"
+_CONTROLLERS = b"+memory +pids +cpu"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MIB = 1 << 20
+_RESERVE = 64 * _MIB  # for the agent and what no cgroup is charged with
+
+
+class RootCgroup:
+    """A cgroup with limits. Commands get theirs below it; its first process has `init`.
+
+    So no process is in the cgroup itself, and a job that starts containers can hand its controllers on.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Take a name no other root of this boot has."""
+        self.path = f"{_ROOTS}/{name}"
+
+    def make(self, memory: int, processes: int) -> None:
+        """Make it with its limits; 0 is what the machine can bear.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        total = os.sysconf("SC_PHYS_PAGES") * _PAGE
+        if not os.path.isdir(_ROOTS):
+            _prepare(total)
+        os.mkdir(self.path)
+        most = total - _RESERVE
+        write(f"{self.path}/memory.max", min(memory or most, most))
+        write(f"{self.path}/pids.max", processes or max(total // _MIB, 512))  # each takes a good part of a MiB
+        os.mkdir(f"{self.path}/init")
+
+    def measure(self) -> tuple[int, int, int, int]:
+        """Give processes killed for want of memory, the memory allowed, forks refused, the processes allowed."""
+        return (
+            _read_event(f"{self.path}/memory.events", b"oom_kill"),
+            int(_read(f"{self.path}/memory.max")),
+            _read_event(f"{self.path}/pids.events", b"max"),
+            int(_read(f"{self.path}/pids.max")),
+        )
+
+
+def _prepare(total: int) -> None:
+    write(f"{CGROUPS}/cgroup.subtree_control", _CONTROLLERS)
+    os.mkdir(_ROOTS)
+    write(f"{_ROOTS}/cgroup.subtree_control", _CONTROLLERS)
+    write(f"{_ROOTS}/memory.max", total - _RESERVE)  # all roots together must leave the agent alive
+
+
+def write(path: str, content: bytes | int) -> None:
+    """Write to a file of the kernel's."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, content if isinstance(content, bytes) else b"%d" % content)
+    finally:
+        os.close(fd)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _read_event(path: str, name: bytes) -> int:
+    for line in _read(path).splitlines():
+        key, _, value = line.partition(b" ")
+        if key == name:
+            return int(value)
+    return 0
