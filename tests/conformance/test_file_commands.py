@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from terraphim_runner.executor.file_command import BLOCKED_ENV, FileCommandInvalid, parse_assignments
+from terraphim_runner.executor.file_command import BLOCKED_ENV, FileCommandInvalid, read_assignments
 
 pytestmark = pytest.mark.conformance
 
@@ -23,9 +23,9 @@ def test_a_command_file_means_what_it_means_to_the_official_runner(case: dict[st
     text = case["content"] or ""
     if fault := case.get("expected_error_contains"):
         with pytest.raises(FileCommandInvalid, match=fault):
-            parse_assignments(text)
+            dict(read_assignments(text))
         return
-    assignments = parse_assignments(text)
+    assignments = dict(read_assignments(text))
     if case["file"] == "env":
         assignments = {name: value for name, value in assignments.items() if name not in BLOCKED_ENV}
 

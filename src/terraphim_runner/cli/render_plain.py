@@ -63,9 +63,8 @@ class PlainRenderer:
                 self._write(self._summary_lines(event))
             case events.RunFinished():
                 self._write(self._result(event))
-            case events.ConcurrencyQueued():
-                who = event.job or f"run {event.run_id}"
-                self._write([f"{one_line(who)}: {concurrency_queued(event)}"])
+            case events.Annotation():
+                pass  # its line is in the log
             case _:
                 self._write([self._line(event)])
 

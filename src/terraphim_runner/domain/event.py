@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,6 +126,41 @@ class StepSummary:
     text: str
 
 
+class AnnotationLevel(Enum):
+    """How bad it is what an annotation says."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlace:
+    """A stretch of a file of the repository; lines and columns count from 1."""
+
+    file: str  # relative to the repository where it lies in it
+    line: int | None = None
+    end_line: int | None = None
+    column: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """An error, a warning or a notice: from a workflow command, a problem matcher, or the runner; masked.
+
+    At most ten of each level come from one step, as on GitHub; the log has them all.
+    """
+
+    at: datetime
+    job: str
+    step: int
+    level: AnnotationLevel
+    message: str
+    title: str | None = None
+    place: SourcePlace | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step ended; `exit_code` is None where no process ran; `reason` says why it was skipped or failed."""
@@ -242,6 +278,7 @@ RunEvent = (
     | StepStarted
     | StepOutput
     | StepSummary
+    | Annotation
     | StepFinished
     | JobFinished
     | VmReleased

@@ -24,29 +24,22 @@ class FileCommandInvalid(ValueError):
     """A command file does not follow the grammar; the step fails with this message."""
 
 
-def parse_assignments(text: str) -> dict[str, str]:
-    """Read `NAME=value` lines and here-documents; of two assignments to one name the last counts.
+def read_assignments(text: str) -> Iterator[tuple[str, str]]:
+    """Read `NAME=value` lines and here-documents, one after the other.
 
     Raises:
-        FileCommandInvalid: a line is neither; nothing of the file counts then.
+        FileCommandInvalid: a line is neither; what came before it counts.
     """
-    assignments: dict[str, str] = {}
-    lines = iter(_LINE.findall(_clean(text)))
+    lines = iter(_LINE.findall(text.removeprefix("\ufeff")))
     for line in lines:
         content = line.rstrip("\n")
         if content:
-            name, value = _assignment(content, lines)
-            assignments[name] = value
-    return assignments
+            yield _assignment(content, lines)
 
 
-def parse_path(text: str) -> list[str]:
+def read_path(text: str) -> list[str]:
     """Read GITHUB_PATH: a directory a line, in the order written."""
-    return [line for line in _clean(text).split("\n") if line]
-
-
-def _clean(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+    return [line for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")) if line]
 
 
 def _assignment(line: str, following: Iterator[str]) -> tuple[str, str]:

@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.executor.github_context import (
-    JobPlace,
-    github_environment,
-    runner_environment,
-)
-from terraphim_runner.executor.scope import run_scope
+from terraphim_runner.expressions.limit import MAX_TEMPLATE_MEMORY
+from terraphim_runner.expressions.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from terraphim_runner.executor.cancellation import Cancellation
+    from terraphim_runner.executor.github_context import JobPlace
     from terraphim_runner.executor.mask import Masker
-    from terraphim_runner.executor.record import JobRecord, NeedsRecord
-    from terraphim_runner.expressions.scope import Scope
+    from terraphim_runner.executor.record import NeedsRecord
     from terraphim_runner.expressions.value import Value
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.event_sink import EventSink
@@ -71,38 +67,10 @@ class JobFrame:
     variables: Mapping[str, str]
     env: Mapping[str, str]  # the workflow's and the job's, evaluated
 
-    def scope(self, record: JobRecord, step_env: Mapping[str, str] | None = None) -> Scope:
-        """Give what expressions of this job see now."""
-        contexts: dict[str, Any] = {
-            "github": self.github,
-            "env": {**self.run.env, **self.env, **record.env, **(step_env or {})},
-            "job": {"status": _job_status(record, self.cancellation)},
-            "steps": {step_id: step.as_context() for step_id, step in record.steps.items()},
-            "runner": self.runner,
-            "secrets": self.secrets,
-            "vars": self.variables,
-            "strategy": self.strategy,
-            "matrix": self.matrix,
-            "needs": {job: needed.as_context() for job, needed in self.needs.items()},
-            "inputs": self.inputs,
-        }
-        return run_scope(contexts, status_functions(record.status, self.cancellation))
-
-    def step_environment(self, record: JobRecord, step_env: Mapping[str, str]) -> dict[str, str]:
-        """Give a step's whole environment; later sources override earlier ones."""
-        base = self.root.environment
-        environment = {
-            **base,
-            **self.run.env,
-            **self.env,
-            **record.env,
-            **step_env,
-            **github_environment(self.github),
-            **runner_environment(self.runner),
-        }
-        if record.path:
-            environment["PATH"] = ":".join([*record.path, environment.get("PATH", "")])
-        return environment
+    @property
+    def is_debugging(self) -> bool:
+        """Whether debug messages are shown, which GitHub does for a secret or a variable of this name."""
+        return "true" in {each.get("ACTIONS_STEP_DEBUG") for each in (self.secrets, self.variables)}
 
 
 def status_functions(status: Conclusion, cancellation: Cancellation) -> dict[str, Callable[..., Value]]:
@@ -114,7 +82,3 @@ def status_functions(status: Conclusion, cancellation: Cancellation) -> dict[str
         "failure": lambda: not is_cancelled and status is Conclusion.FAILURE,
         "success": lambda: not is_cancelled and status is Conclusion.SUCCESS,
     }
-
-
-def _job_status(record: JobRecord, cancellation: Cancellation) -> str:
-    return (Conclusion.CANCELLED if cancellation.is_requested else record.status).value

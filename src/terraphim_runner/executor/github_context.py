@@ -20,11 +20,14 @@ _VARIABLES = (
     "actor_id",
     "api_url",
     "base_ref",
+    "env",
     "event_name",
     "event_path",
     "graphql_url",
     "head_ref",
     "job",
+    "output",
+    "path",
     "ref",
     "ref_name",
     "ref_protected",
@@ -39,6 +42,8 @@ _VARIABLES = (
     "run_number",
     "server_url",
     "sha",
+    "state",
+    "step_summary",
     "triggering_actor",
     "workflow",
     "workflow_ref",
@@ -75,7 +80,7 @@ def github_context(run: Mapping[str, Any], *, job_id: str, place: JobPlace) -> d
 
 def github_environment(context: Mapping[str, Any]) -> dict[str, str]:
     """Give the `GITHUB_*` variables of a step."""
-    environment = {"CI": "true", "GITHUB_ACTIONS": "true"}
+    environment = {"GITHUB_ACTIONS": "true"}
     for name in _VARIABLES:
         value = context.get(name)
         if value is not None:

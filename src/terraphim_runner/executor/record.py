@@ -1,10 +1,16 @@
-"""What a job remembers while it runs."""
+"""What is remembered of steps and jobs that are over."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
+
+if TYPE_CHECKING:
+    from terraphim_runner.executor.step_end import StepReport
+
+_MADE_UP = "__"  # ids that the author did not write begin so; GitHub keeps them out of the `steps` context
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +27,27 @@ class StepRecord:
 
 
 @dataclass(slots=True)
-class JobRecord:
-    """The state that steps of one job share: what earlier steps set for later ones."""
+class StepsRecord:
+    """What the steps of one list, a job's or a composite action's, see of each other."""
 
-    env: dict[str, str] = field(default_factory=dict)  # GITHUB_ENV
-    path: list[str] = field(default_factory=list)  # GITHUB_PATH, last one first
     steps: dict[str, StepRecord] = field(default_factory=dict)
     status: Conclusion = Conclusion.SUCCESS
 
-    def add(self, step_id: str, record: StepRecord) -> None:
-        """Remember a step; the first real failure decides the job's status."""
-        self.steps[step_id] = record
-        if record.conclusion is Conclusion.FAILURE and self.status is Conclusion.SUCCESS:
+    def add(self, step_id: str, report: StepReport) -> None:
+        """Remember a step; the first real failure decides the status."""
+        if not step_id.startswith(_MADE_UP):
+            self.steps[step_id] = StepRecord(report.end.outcome, report.conclusion, report.end.outputs)
+        if report.is_failure:
+            self.fail()
+
+    def fail(self) -> None:
+        """Take a failure that is no step's of its own."""
+        if self.status is Conclusion.SUCCESS:
             self.status = Conclusion.FAILURE
+
+    def as_context(self) -> dict[str, object]:
+        """Give the `steps` context."""
+        return {step_id: step.as_context() for step_id, step in self.steps.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
-"""A step's output: from chunks to masked lines and workflow commands, in order, in bounded memory."""
+"""What a step's log shows: masked lines and annotations, in order, in bounded memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from terraphim_runner.domain.event import StepOutput, StepSummary
-from terraphim_runner.executor.line import LineSplitter
-from terraphim_runner.executor.workflow_command import WorkflowCommand, parse_workflow_command
-from terraphim_runner.ports.vm import Stream
+from terraphim_runner.domain.event import Annotation, AnnotationLevel, StepOutput, StepSummary
 
 if TYPE_CHECKING:
+    from terraphim_runner.domain.event import SourcePlace
     from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.event_sink import EventSink
 
-_SHOWN = frozenset({"group", "endgroup", "error", "warning", "notice", "debug"})
-_DISABLED = {"set-env": "GITHUB_ENV", "add-path": "GITHUB_PATH"}
+# The official runner's limits (ExecutionContext): what is beyond them is in the log alone.
+MAX_ANNOTATIONS = 10  # of each level, of one step
+MAX_MESSAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,85 +27,82 @@ class StepPlace:
     step: int
 
 
-@dataclass(slots=True)
-class CommandResults:
-    """What workflow commands of a step asked for."""
-
-    outputs: dict[str, str] = field(default_factory=dict)
-    error: str | None = None  # a command that fails the step
-
-
 class StepLog:
-    """Feed it chunks; it emits the lines, and obeys and hides the workflow commands among them."""
+    """The log of one step of a job; the steps of a composite action write into that of the step that uses it."""
 
-    def __init__(self, place: StepPlace, sink: EventSink, clock: Clock, masker: Masker) -> None:
-        """Log for one step."""
+    def __init__(
+        self, place: StepPlace, sink: EventSink, clock: Clock, masker: Masker, *, shows_debug: bool = False
+    ) -> None:
+        """Log for one step; debug messages are dropped unless `shows_debug`."""
         self._place = place
         self._sink = sink
         self._clock = clock
         self._masker = masker
-        self._splitters = {stream: LineSplitter() for stream in Stream}
-        self._stop_token: str | None = None
-        self.results = CommandResults()
+        self._lines: list[str] = []
+        self._annotations: Counter[AnnotationLevel] = Counter()
+        self.shows_debug = shows_debug
 
-    def feed(self, stream: Stream, data: bytes) -> None:
-        """Take a chunk of a stream."""
-        self._emit(self._splitters[stream].feed(data))
+    def put(self, line: str) -> None:
+        """Take a line, to be sent with the next `flush`."""
+        self._lines.append(self._masker.mask(line))
 
-    def finish(self) -> None:
-        """Take the last lines that lack their newline."""
-        for splitter in self._splitters.values():
-            self._emit(splitter.finish())
+    def flush(self) -> None:
+        """Send the lines taken so far."""
+        if self._lines:
+            lines, self._lines = tuple(self._lines), []
+            self._sink.emit(StepOutput(self._clock.now(), self._place.job, self._place.step, lines))
 
     def say(self, text: str) -> None:
-        """Log a line of the runner's own."""
-        self._send([self._masker.mask(line) for line in text.split("\n")])
+        """Log what the runner itself has to say."""
+        for line in text.split("\n"):
+            self.put(line)
+        self.flush()
+
+    def debug(self, text: str) -> None:
+        """Log what only those see who ask for it."""
+        if self.shows_debug:
+            for line in text.split("\n"):
+                self.put(f"##[debug]{line}")
+            self.flush()
+
+    def error(self, message: str) -> None:
+        """Log an error, which is an annotation too."""
+        self.annotate(AnnotationLevel.ERROR, message)
+
+    def warning(self, message: str) -> None:
+        """Log a warning, which is an annotation too."""
+        self.annotate(AnnotationLevel.WARNING, message)
+
+    def annotate(
+        self,
+        level: AnnotationLevel,
+        message: str,
+        *,
+        title: str | None = None,
+        place: SourcePlace | None = None,
+        line: str | None = None,
+    ) -> None:
+        """Log a message and send it as an annotation; `line` is what to log where that is not the message."""
+        masked = self._masker.mask(message)[:MAX_MESSAGE]
+        if shown := line or masked:
+            self.say(f"##[{level.value}]{shown}")
+        if self._annotations[level] < MAX_ANNOTATIONS:
+            self._annotations[level] += 1
+            mask = self._masker.mask
+            self._sink.emit(
+                Annotation(
+                    at=self._clock.now(),
+                    job=self._place.job,
+                    step=self._place.step,
+                    level=level,
+                    message=masked,
+                    title=None if title is None else mask(title),
+                    place=place,
+                )
+            )
 
     def summarize(self, text: str) -> None:
-        """Tell what the step wrote to GITHUB_STEP_SUMMARY, if anything."""
+        """Send what the step wrote to GITHUB_STEP_SUMMARY, if anything."""
         if text.strip():
             masked = "\n".join(self._masker.mask(line) for line in text.rstrip().split("\n"))
             self._sink.emit(StepSummary(self._clock.now(), self._place.job, self._place.step, masked))
-
-    def _emit(self, lines: list[str]) -> None:
-        shown = []
-        for line in lines:
-            text = self._obey(line) if "::" in line else line
-            if text is not None:
-                shown.append(self._masker.mask(text))
-        self._send(shown)
-
-    def _send(self, lines: list[str]) -> None:
-        if lines:
-            self._sink.emit(StepOutput(self._clock.now(), self._place.job, self._place.step, tuple(lines)))
-
-    def _obey(self, line: str) -> str | None:
-        command = parse_workflow_command(line)
-        if command is None:
-            return line
-        if self._stop_token is not None:
-            if command.name == self._stop_token.lower():
-                self._stop_token = None
-                return None
-            return line
-        return self._perform(command, line)
-
-    def _perform(self, command: WorkflowCommand, line: str) -> str | None:
-        if command.name in _SHOWN:
-            return f"##[{command.name}]{command.data}"
-        if command.name in _DISABLED:
-            file = _DISABLED[command.name]
-            self.results.error = f"The `{command.name}` command is disabled. Please write to {file} instead."
-            return f"##[error]{self.results.error}"
-        match command.name:
-            case "add-mask":
-                self._masker.add(command.data)
-            case "set-output":
-                self.results.outputs[command.properties.get("name", "")] = command.data
-            case "stop-commands":
-                self._stop_token = command.data
-            case "echo" | "save-state" | "add-matcher" | "remove-matcher":
-                pass
-            case _:
-                return line
-        return None

@@ -109,7 +109,15 @@ def test_the_schema_refuses_what_is_no_event(story: list[events.RunEvent], chang
 
 @pytest.mark.parametrize(
     "kind",
-    [*EVENT_NAMES, events.PlannedJob, events.PlannedStep, events.JobResult, events.StepResult, events.VmEvidence],
+    [
+        *EVENT_NAMES,
+        events.PlannedJob,
+        events.PlannedStep,
+        events.JobResult,
+        events.StepResult,
+        events.VmEvidence,
+        events.SourcePlace,
+    ],
 )
 def test_the_schema_has_exactly_the_fields_of_the_events(kind: type[Any]) -> None:
     """A field that is added, renamed or removed must be so in the schema too, and all are always there."""

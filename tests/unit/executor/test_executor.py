@@ -261,7 +261,10 @@ async def test_a_malformed_command_file_fails_the_step() -> None:
         result = await world.run(_job("- run: set"))
 
     assert result.conclusion is Conclusion.FAILURE
-    assert result.jobs[0].steps[0].reason == "Unable to process file command: Invalid format 'nonsense'"
+    assert (
+        result.jobs[0].steps[0].reason
+        == "Unable to process file command 'output' successfully: Invalid format 'nonsense'"
+    )
 
 
 async def test_output_is_logged_in_order_with_commands_obeyed_and_secrets_masked() -> None:
@@ -383,7 +386,7 @@ async def test_a_step_that_takes_too_long_is_stopped_step_by_step_and_fails() ->
 
         step = results[0].jobs[0].steps[0]
         assert (step.outcome, step.exit_code) == (Conclusion.FAILURE, 137)
-        assert step.reason == "The step has timed out after 0.5 minutes."
+        assert step.reason == "The action 'Run slow' has timed out after 0.5 minutes."
 
 
 async def test_cancelling_stops_the_step_runs_what_always_runs_and_releases() -> None:

@@ -1,0 +1,44 @@
+"""The output of one process: from chunks to lines, commands and problems, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from terraphim_runner.executor.line import LineSplitter
+from terraphim_runner.executor.workflow_command import may_be_command
+from terraphim_runner.ports.vm import Stream
+
+if TYPE_CHECKING:
+    from terraphim_runner.executor.command_processor import CommandProcessor
+    from terraphim_runner.executor.matcher_set import MatcherSet
+    from terraphim_runner.executor.step_log import StepLog
+
+
+class OutputReader:
+    """Feed it chunks; lines go to the log, and commands among them are obeyed and hidden."""
+
+    def __init__(self, log: StepLog, commands: CommandProcessor, matchers: MatcherSet) -> None:
+        """Read for one process."""
+        self._log = log
+        self._commands = commands
+        self._matchers = {stream: matchers.open() for stream in Stream}
+        self._splitters = {stream: LineSplitter() for stream in Stream}
+
+    async def feed(self, stream: Stream, data: bytes) -> None:
+        """Take a chunk of a stream."""
+        await self._take(stream, self._splitters[stream].feed(data))
+
+    async def finish(self) -> None:
+        """Take the last lines that lack their newline."""
+        for stream, splitter in self._splitters.items():
+            await self._take(stream, splitter.finish())
+
+    async def _take(self, stream: Stream, lines: list[str]) -> None:
+        put, matchers = self._log.put, self._matchers[stream]
+        for line in lines:
+            if may_be_command(line) and await self._commands.obey(line):
+                continue
+            if matchers.is_active and matchers.find(line, self._log):
+                continue
+            put(line)
+        self._log.flush()

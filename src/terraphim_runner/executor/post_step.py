@@ -1,0 +1,28 @@
+"""What an action wants done when the job's own steps are over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from terraphim_runner.executor.step_end import StepEnd
+    from terraphim_runner.executor.step_scope import StepScope
+    from terraphim_runner.executor.turn import Turn
+    from terraphim_runner.workflow.step import UsesStep
+
+
+@dataclass(frozen=True, slots=True)
+class PostStep:
+    """A step to run after the main steps, whatever happened; those that were pushed last run first.
+
+    `step` is the step of the action with its condition replaced by `post-if` (`always()` where none is written):
+    its `env`, `timeout-minutes` and `continue-on-error` hold for the post step, too.
+    """
+
+    name: str  # `Post ` and the name of the step
+    step: UsesStep
+    scope: StepScope  # of the list of steps that the action stands in
+    perform: Callable[[Turn], Awaitable[StepEnd]]

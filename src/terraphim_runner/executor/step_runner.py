@@ -1,0 +1,179 @@
+"""Run one step: its condition, its environment, its time, its work, what its failure counts as."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from terraphim_runner.domain.conclusion import Conclusion
+from terraphim_runner.domain.errors import ExpressionError, WorkflowError
+from terraphim_runner.executor.beside import running_beside
+from terraphim_runner.executor.command_files import command_file_paths
+from terraphim_runner.executor.mapping import evaluate_mapping
+from terraphim_runner.executor.script_step import run_script
+from terraphim_runner.executor.step_end import StepEnd, StepReport
+from terraphim_runner.executor.stop import Stop, StopReason
+from terraphim_runner.executor.turn import Turn
+from terraphim_runner.workflow.evaluation import evaluate_flag, evaluate_number
+from terraphim_runner.workflow.step import RunStep
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from terraphim_runner.executor.step_log import StepLog
+    from terraphim_runner.executor.step_scope import StepScope
+    from terraphim_runner.workflow.step import UsesStep
+
+    Perform = Callable[[Turn], Awaitable[StepEnd]]
+
+
+class StepRunner:
+    """One step, in a job's list of steps or in that of a composite action."""
+
+    def __init__(
+        self,
+        step: RunStep | UsesStep,
+        scope: StepScope,
+        log: StepLog,
+        *,
+        label: str,
+        name: str,
+        stop: Stop | None = None,
+    ) -> None:
+        """Run `step` in `scope`; `label` is unique in the job and fit for a file name.
+
+        `stop` stops it from outside: the step around it, or a `cancel` step.
+        """
+        self._step = step
+        self._list = scope
+        self._log = log
+        self._label = label
+        self._name = name
+        self._outer = stop
+        self._clock = scope.frame.run.clock
+        self._stop = Stop(self._clock)
+        self._scope = scope
+        self._timeout_minutes: float | None = None
+
+    async def prepare(self) -> StepEnd | None:
+        """Evaluate what decides whether the step runs; give its end if it does not."""
+        step = self._step
+        files = command_file_paths(self._list.frame.place.temp, self._label)
+        try:
+            own = self._list.with_step(github={"action": step.id, **files})
+            env = await own.evaluate(partial(evaluate_mapping, step.env))
+            self._scope = own.with_step(env=env)
+            if await self._is_due():
+                await self._set_timeout()
+                return None
+        except ExpressionError as error:
+            return self._failed(f"cannot evaluate the condition '{step.condition.text}': {error}")
+        except WorkflowError as error:
+            return self._failed(str(error))
+        return StepEnd(Conclusion.SKIPPED, reason=self._why_not())
+
+    async def perform(self, work: Perform | None = None) -> StepEnd:
+        """Do the step's work, or `work` in its stead, until it ends or is stopped.
+
+        Raises:
+            MachineLost | GuestError | HostError: the VM or this machine failed, not the step.
+        """
+        turn = Turn(self._label, self._name, self._scope, self._log, self._stop)
+        try:
+            async with running_beside(self._watch):
+                end = await (work or self._work)(turn)
+        except WorkflowError as error:
+            return self._failed(str(error))
+        return self._overruled(end)
+
+    async def report(self, end: StepEnd, started_s: float) -> StepReport:
+        """Say what the step's end counts as."""
+        conclusion = end.outcome
+        if conclusion is Conclusion.FAILURE and await self._continues():
+            conclusion = Conclusion.SUCCESS
+        return StepReport(self._name, end, conclusion, self._clock.monotonic_s() - started_s)
+
+    async def _work(self, turn: Turn) -> StepEnd:
+        if isinstance(self._step, RunStep):
+            return await run_script(self._step, turn)
+        return await self._list.state.actions.run(self._step, turn)
+
+    async def _is_due(self) -> bool:
+        return await self._scope.evaluate(self._step.condition.parsed.evaluate)
+
+    def _why_not(self) -> str:
+        condition = self._step.condition
+        if condition.written:
+            return f"its condition is false: {condition.text}"
+        if self._list.state.cancellation.is_requested:
+            return "the run was cancelled"
+        return "an earlier step failed"
+
+    async def _set_timeout(self) -> None:
+        minutes = self._step.timeout_minutes
+        if minutes is not None:
+            self._timeout_minutes = await self._scope.evaluate(partial(evaluate_number, minutes))
+
+    async def _watch(self) -> None:
+        """Stop the step when its time is up, its job is cancelled, or what it belongs to is stopped."""
+        state = self._list.state
+        async with anyio.create_task_group() as tasks:
+            if self._timeout_minutes:
+                tasks.start_soon(self._stop_when_late, self._timeout_minutes)
+            if self._outer is not None:
+                tasks.start_soon(self._stop_after, self._outer.wait_requested)
+            tasks.start_soon(self._stop_after, state.expiry.wait_requested)
+            if not state.cancellation.is_requested:
+                tasks.start_soon(self._stop_when_cancelled)
+
+    async def _stop_when_late(self, minutes: float) -> None:
+        await self._clock.sleep_s(minutes * 60)
+        self._stop.request(StopReason.TIMED_OUT)
+
+    async def _stop_after(self, wait: Callable[[], Awaitable[None]]) -> None:
+        await wait()
+        self._stop.request(StopReason.CANCELLED)
+
+    async def _stop_when_cancelled(self) -> None:
+        """Stop the step if it would not run in a cancelled job: with `always()` it goes on, as on GitHub."""
+        await self._list.state.cancellation.wait_requested()
+        try:
+            goes_on = await self._is_due()
+        except ExpressionError:
+            goes_on = False
+        if not goes_on:
+            self._stop.request(StopReason.CANCELLED)
+
+    def _overruled(self, end: StepEnd) -> StepEnd:
+        """Give the end that a stop makes of the one the work came to."""
+        match self._stop.reason:
+            case None:
+                return end
+            case StopReason.CANCELLED:
+                self._log.error("The operation was canceled.")
+                return StepEnd(
+                    Conclusion.CANCELLED, end.exit_code, "the run was cancelled", end.outputs, end.state
+                )
+            case StopReason.TIMED_OUT:
+                reason = f"The action '{self._name}' has timed out after {self._timeout_minutes:g} minutes."
+                self._log.error(reason)
+                return StepEnd(Conclusion.FAILURE, end.exit_code, reason, end.outputs, end.state)
+
+    async def _continues(self) -> bool:
+        written = self._step.continue_on_error
+        if written is None:
+            return False
+        try:
+            return await self._scope.evaluate(partial(evaluate_flag, written))
+        except WorkflowError as error:
+            self._log.error(
+                "The step failed and an error occurred when attempting to determine whether to continue on error."
+            )
+            self._log.error(str(error))
+            return False
+
+    def _failed(self, reason: str) -> StepEnd:
+        self._log.error(reason)
+        return StepEnd(Conclusion.FAILURE, reason=reason)

@@ -1,0 +1,96 @@
+"""What the steps of one list see: contexts, functions, environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from terraphim_runner.executor.frame import run_scope, status_functions
+from terraphim_runner.executor.github_context import (
+    github_environment,
+    runner_environment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from terraphim_runner.executor.frame import JobFrame
+    from terraphim_runner.executor.job_state import JobState
+    from terraphim_runner.executor.record import StepsRecord
+    from terraphim_runner.executor.step_environment import StepEnvironment
+    from terraphim_runner.expressions.scope import Scope
+    from terraphim_runner.expressions.value import Value
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StepScope:
+    """Where a step stands: in a job, in the job's own list of steps or in that of a composite action."""
+
+    frame: JobFrame
+    state: JobState
+    record: StepsRecord  # of the steps in this list
+    environment: StepEnvironment  # what the steps of the job have set; a background step's own
+    inputs: Value
+    env: Mapping[str, str] = field(default_factory=dict)  # of the step, and of the `uses` steps around it
+    github: Mapping[str, Any] = field(default_factory=dict)  # what differs from the job's `github` context
+    is_nested: bool = False  # in a composite action
+
+    def with_step(
+        self, *, env: Mapping[str, str] | None = None, github: Mapping[str, Any] | None = None
+    ) -> StepScope:
+        """Give the scope of one step: with its own `env`, and what of `github` is its own."""
+        return replace(self, env={**self.env, **(env or {})}, github={**self.github, **(github or {})})
+
+    def nested(self, *, record: StepsRecord, inputs: Value, github: Mapping[str, Any]) -> StepScope:
+        """Give the scope of the steps of the composite action that this scope's step uses."""
+        merged = {**self.github, **github}
+        return replace(self, record=record, inputs=inputs, github=merged, is_nested=True)
+
+    def expressions(self) -> Scope:
+        """Give what expressions see now."""
+        functions = status_functions(self.record.status, self.state.cancellation)
+        return run_scope(self._contexts(), functions)
+
+    async def evaluate(self, function: Callable[[Scope], T]) -> T:
+        """Call `function` with what expressions see now.
+
+        Raises:
+            WorkflowError | ExpressionError: what `function` raises.
+        """
+        return function(self.expressions())
+
+    def variables(self) -> dict[str, str]:
+        """Give the whole environment of a command; later sources override earlier ones."""
+        contexts = {**github_environment(self._github()), **runner_environment(self.frame.runner)}
+        environment = {**self.frame.root.environment, "CI": "true", **self.env_context(), **contexts}
+        if self.environment.path:
+            environment["PATH"] = ":".join([*self.environment.path, environment.get("PATH", "")])
+        return environment
+
+    def env_context(self) -> dict[str, str]:
+        """Give the `env` context."""
+        return {**self.frame.run.env, **self.frame.env, **self.environment.variables, **self.env}
+
+    def _github(self) -> dict[str, Any]:
+        github = {**self.frame.github, **self.github}
+        if self.is_nested:
+            github["action_status"] = self.record.status.value
+        return github
+
+    def _contexts(self) -> dict[str, Any]:
+        frame = self.frame
+        return {
+            "github": self._github(),
+            "env": self.env_context(),
+            "job": {"status": self.state.status},
+            "steps": self.record.as_context(),
+            "runner": frame.runner,
+            "secrets": frame.secrets,
+            "vars": frame.variables,
+            "strategy": frame.strategy,
+            "matrix": frame.matrix,
+            "needs": {job: needed.as_context() for job, needed in frame.needs.items()},
+            "inputs": self.inputs,
+        }
