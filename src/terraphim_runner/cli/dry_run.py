@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from terraphim_runner.cli.phrase import one_line
 from terraphim_runner.expressions.value import to_python
 from terraphim_runner.workflow.run_plan import CallPlan, JobPlan
-from terraphim_runner.workflow.step import ParallelStep, RunStep, UsesStep
+from terraphim_runner.workflow.step import RunStep, UsesStep, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,13 +43,13 @@ def _normal_job(job: JobPlan, indent: str) -> Iterator[str]:
     if job.strategy is None:
         yield f"{indent}{job.key}  {_head(job)}"
         yield f"{indent}  its legs are known when {_enumerate(job.needs)} ended"
-        yield from _steps(job.job.steps, (), indent)
+        yield from _steps(tuple(in_order(job.job.steps)), (), indent)
     for leg in job.legs:
         yield f"{indent}{one_line(leg.name)}  {_head(job)}".rstrip()
         yield f"{indent}  runs on {_place(leg)}"
         if leg.concurrency is not None:
             yield f"{indent}  concurrency: {_concurrency(leg.concurrency)}"
-        yield from _steps(job.job.steps, leg.steps, indent)
+        yield from _steps(tuple(in_order(job.job.steps)), leg.steps, indent)
 
 
 def _call(job: CallPlan, indent: str) -> Iterator[str]:
@@ -87,8 +87,6 @@ def _steps(steps: tuple[Step, ...], names: tuple[str, ...], indent: str) -> Iter
         background = "in the background" if isinstance(step, RunStep | UsesStep) and step.background else ""
         facts = "  ".join(fact for fact in (background, condition) if fact)
         yield f"{indent}  {number:>2}. {one_line(name)}  {facts}".rstrip()
-        if isinstance(step, ParallelStep):
-            yield from _steps(step.steps, (), indent + "    ")
 
 
 def _written(step: Step) -> str:
@@ -150,7 +148,7 @@ def _leg_data(job: JobPlan, leg: LegPlan) -> dict[str, Any]:
         "concurrency": _concurrency_data(leg.concurrency),
         "steps": [
             {"number": number, "id": step.id, "name": name, "if": _step_condition(step)}
-            for number, (step, name) in enumerate(zip(job.job.steps, leg.steps, strict=True), start=1)
+            for number, (step, name) in enumerate(zip(in_order(job.job.steps), leg.steps, strict=True), start=1)
         ],
     }
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.errors import FileTransferFailed
-from terraphim_runner.executor.file_command import BLOCKED_ENV, FileCommandInvalid, read_assignments, read_path
+from terraphim_runner.executor.file_command import (
+    BLOCKED_ENV,
+    FileCommandInvalid,
+    command_file_paths,
+    read_assignments,
+    read_path,
+)
 from terraphim_runner.executor.github_context import COMMAND_FILES
 from terraphim_runner.executor.process_results import ProcessResults
 from terraphim_runner.ports.vm import Command
@@ -22,11 +28,6 @@ _TOO_LONG_SUMMARY = (
     "$GITHUB_STEP_SUMMARY upload aborted, supports content up to a size of {}k, got {}k. For more information "
     "see: https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-markdown-summary"
 )
-
-
-def command_file_paths(temp: str, label: str) -> dict[str, str]:
-    """Give the command files of a step by their names in the `github` context."""
-    return {name: f"{temp}/_runner_file_commands/{name}_{label}" for name in COMMAND_FILES}
 
 
 class CommandFiles:
@@ -63,8 +64,8 @@ class CommandFiles:
             self._blame(name, str(error))
 
     def _blame(self, name: str, fault: str) -> None:
-        self._log.error(f"Unable to process file command '{name}' successfully.")
-        self._log.error(fault)
+        self._log.tell_error(f"Unable to process file command '{name}' successfully.")
+        self._log.tell_error(fault)
         self.results.blame(f"Unable to process file command '{name}' successfully: {fault}")
 
     def _read_into(self, values: dict[str, str], text: str) -> None:
@@ -73,14 +74,14 @@ class CommandFiles:
     def _read_env(self, text: str) -> None:
         for name, value in read_assignments(text):
             if name.upper() in BLOCKED_ENV:
-                self._log.error(f"Can't store {name.upper()} output parameter using '$GITHUB_ENV' command.")
+                self._log.tell_error(f"Can't store {name.upper()} output parameter using '$GITHUB_ENV' command.")
             else:
                 self.results.env[name] = value
 
     def _summarize(self, text: str) -> None:
         size = len(text.encode())
         if size > MAX_SUMMARY:
-            self._log.error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size // 1024))
+            self._log.tell_error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size // 1024))
         else:
             self._log.summarize(text)
 
@@ -90,7 +91,7 @@ class CommandFiles:
         for name, path in self.paths.items():
             size = await self._size(path)
             if name == "step_summary" and size > MAX_SUMMARY:
-                self._log.error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size // 1024))
+                self._log.tell_error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size // 1024))
             elif size > MAX_FILE:
                 limit = (
                     f"{COMMAND_FILES[name]} may hold {MAX_FILE >> 20} MiB, and the step wrote {size} bytes to it."

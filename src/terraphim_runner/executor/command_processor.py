@@ -71,8 +71,8 @@ class CommandProcessor:
             await self._perform(command, line)
         except (CommandInvalid, OSError) as error:
             shown = command.name if command.name in _UNECHOED else line
-            self._log.error(f"Unable to process command '{shown}' successfully.")
-            self._log.error(str(error))
+            self._log.tell_error(f"Unable to process command '{shown}' successfully.")
+            self._log.tell_error(str(error))
             self.results.blame(str(error))
         return True
 
@@ -94,7 +94,7 @@ class CommandProcessor:
             case "group" | "endgroup":
                 self._log.put(f"##[{command.name}]{command.data if command.name == 'group' else ''}")
             case "debug":
-                self._log.debug(command.data)
+                self._log.tell_debug(command.data)
             case "add-mask":
                 self._add_mask(command)
             case "add-matcher":
@@ -111,10 +111,10 @@ class CommandProcessor:
             case "stop-commands":
                 self._stop(command.data, line)
             case "set-output":
-                self._log.warning(_DEPRECATED.format(command.name))
+                self._log.tell_warning(_DEPRECATED.format(command.name))
                 self.results.outputs[_name(command)] = command.data
             case "save-state":
-                self._log.warning(_DEPRECATED.format(command.name))
+                self._log.tell_warning(_DEPRECATED.format(command.name))
                 self.results.state[_name(command)] = command.data
             case "set-env":
                 self._set_env(command)
@@ -130,7 +130,7 @@ class CommandProcessor:
 
     def _add_mask(self, command: WorkflowCommand) -> None:
         if not command.data.strip():
-            self._log.warning("Can't add secret mask for empty string in ##[add-mask] command.")
+            self._log.tell_warning("Can't add secret mask for empty string in ##[add-mask] command.")
             return
         if self.is_echoing:
             self._log.say("::add-mask::***")
@@ -161,7 +161,7 @@ class CommandProcessor:
         self._check_allowed(command)
         name = _name(command)
         if name.upper() in BLOCKED_ENV:
-            self._log.error(f"Can't update {name.upper()} environment variable using ::set-env:: command.")
+            self._log.tell_error(f"Can't update {name.upper()} environment variable using ::set-env:: command.")
             return
         self.results.env[name] = command.data
 

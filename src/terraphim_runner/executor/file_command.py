@@ -13,11 +13,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from terraphim_runner.executor.github_context import COMMAND_FILES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would also split at form feeds and U+2028
 BLOCKED_ENV = frozenset({"NODE_OPTIONS"})  # the official runner keeps steps from steering later actions with it
+
+
+def command_file_paths(temp: str, label: str) -> dict[str, str]:
+    """Give the command files of a process by their names in the `github` context."""
+    return {name: f"{temp}/_runner_file_commands/{name}_{label}" for name in COMMAND_FILES}
 
 
 class FileCommandInvalid(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
@@ -70,7 +71,7 @@ class JobRunner:
         self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
         async with self._state.executions, running_beside(self._watch_time):
             await self._steps.run()
-        self.end = self._end(self._clock.monotonic_s() - started_s)
+        self.end = await self._end(self._clock.monotonic_s() - started_s)
         result = self.end.result
         self._sink.emit(
             JobFinished(self._clock.now(), result.key, result.conclusion, result.duration_s, result.reason)
@@ -90,11 +91,11 @@ class JobRunner:
         self._is_late = True
         self._state.cancellation.request()
 
-    def _end(self, duration_s: float) -> JobEnd:
+    async def _end(self, duration_s: float) -> JobEnd:
         conclusion, reason = self._conclusion()
         outputs: dict[str, str] = {}
         try:
-            outputs = evaluate_mapping(self._frame.job.outputs, self._scope.expressions())
+            outputs = await self._scope.evaluate(partial(evaluate_mapping, self._frame.job.outputs))
         except WorkflowError as error:
             conclusion, reason = Conclusion.FAILURE, str(error)
         result = JobResult(

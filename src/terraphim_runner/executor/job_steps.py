@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
+
+import anyio
 
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.event import StepFinished, StepResult, StepStarted
+from terraphim_runner.executor.background import BackgroundStep, BackgroundSteps
+from terraphim_runner.executor.control_step import run_control
 from terraphim_runner.executor.frame import CONTEXTS
 from terraphim_runner.executor.step_end import StepEnd, StepReport
 from terraphim_runner.executor.step_log import StepLog, StepPlace
 from terraphim_runner.executor.step_runner import StepRunner
+from terraphim_runner.executor.stop import Stop
+from terraphim_runner.executor.turn import StepHeading
 from terraphim_runner.workflow.display_name import step_name
+from terraphim_runner.workflow.step import RunStep, UsesStep, WaitAllStep, in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from terraphim_runner.executor.post_step import PostStep
-    from terraphim_runner.executor.step_runner import Perform
     from terraphim_runner.executor.step_scope import StepScope
-    from terraphim_runner.workflow.step import RunStep, UsesStep
+    from terraphim_runner.workflow.step import Step
+
+_IMPLICIT = "__implicit_wait_all"
 
 
 class JobSteps:
@@ -29,72 +41,109 @@ class JobSteps:
         self._frame = scope.frame
         self._sink = scope.frame.run.sink
         self._clock = scope.frame.run.clock
+        self._results: list[StepResult] = []
         self._number = 0
-        self.results: list[StepResult] = []
         self.trouble: InfraError | HostError | None = None  # the VM or this machine failed: no step runs any more
+
+    @property
+    def results(self) -> list[StepResult]:
+        """The steps that are over, by number."""
+        return sorted(self._results, key=lambda step: step.number)
 
     async def run(self) -> None:
         """Run every step whose condition holds, then what actions left to do."""
-        for step in self._frame.job.steps:
-            name = step_name(step, self._scope.expressions(), CONTEXTS)
-            await self._run(step, name)  # type: ignore[arg-type]  # others were refused when planning
+        async with anyio.create_task_group() as tasks:
+            background = BackgroundSteps(self._scope, tasks)
+            for step in in_order(self._frame.job.steps):
+                await self._run(step, background)
+            if background.uncovered:
+                await self._run(WaitAllStep(id=_IMPLICIT, span=self._frame.job.span), background)
+        if background.has_failed:
+            self._scope.record.fail()
         posts = self._scope.state.posts
         while posts:
             await self._run_post(posts.pop())
 
-    async def _run_post(self, post: PostStep) -> None:
-        await self._run(post.step, post.name, scope=post.scope, work=post.perform, is_recorded=False)
+    async def _run(self, step: Step, background: BackgroundSteps) -> None:
+        heading = self._next(await self._name(step))
+        if not isinstance(step, RunStep | UsesStep):
+            work = partial(run_control, step, background, self._scope, heading)
+            self._scope.record.add(step.id, await self._tell(heading, partial(self._announced, heading, work)))
+        elif step.background:
+            await self._start(step, background, heading)
+        else:
+            runner = StepRunner(step, self._scope, heading)
+            self._scope.record.add(step.id, await self._tell(heading, partial(self._whole, runner, heading)))
 
-    async def _run(
-        self,
-        step: RunStep | UsesStep,
-        name: str,
-        *,
-        scope: StepScope | None = None,
-        work: Perform | None = None,
-        is_recorded: bool = True,
-    ) -> None:
-        self._number += 1
-        number, started_s, log = self._number, self._clock.monotonic_s(), self._log(self._number)
-        runner = StepRunner(step, scope or self._scope, log, label=str(number), name=name)
-        try:
-            end = self._end_after_trouble() or await runner.prepare()
-            if end is None:
-                self._sink.emit(StepStarted(self._clock.now(), self._frame.key, number, name))
-                end = await runner.perform(work)
-            report = await runner.report(end, started_s)
-        except (InfraError, HostError) as error:
-            report = self._take_trouble(error, name, log, started_s)
-        if is_recorded:
-            self._scope.record.add(step.id, report)
-        elif report.is_failure:
+    async def _start(self, step: RunStep | UsesStep, background: BackgroundSteps, heading: StepHeading) -> None:
+        """Decide about a background step now, and have it do its work beside the others."""
+        fork, stop = self._scope.environment.fork(), Stop(self._clock)
+        scope = replace(self._scope, environment=fork)
+        runner = StepRunner(step, scope, heading, stop=stop, is_background=True)
+        if (end := self._end_after_trouble() or await runner.prepare()) is not None:
+            self._scope.record.add(step.id, await self._tell(heading, partial(runner.report, end)))
+            return
+        work = partial(self._tell, heading, partial(self._prepared, runner, heading))
+        background.start(BackgroundStep(step.id, heading.name, fork, stop), work)
+
+    async def _run_post(self, post: PostStep) -> None:
+        heading = self._next(post.name)
+        runner = StepRunner(post.step, post.scope, heading, work=post.perform)
+        if (await self._tell(heading, partial(self._whole, runner, heading))).is_failure:
             self._scope.record.fail()
-        self._finish(number, report)
+
+    async def _whole(self, runner: StepRunner, heading: StepHeading) -> StepReport:
+        if (end := self._end_after_trouble() or await runner.prepare()) is not None:
+            return await runner.report(end)
+        return await self._prepared(runner, heading)
+
+    async def _prepared(self, runner: StepRunner, heading: StepHeading) -> StepReport:
+        return await self._announced(heading, runner.perform)
+
+    async def _announced(self, heading: StepHeading, work: Callable[[], Awaitable[StepReport]]) -> StepReport:
+        if (end := self._end_after_trouble()) is not None:
+            return StepReport(heading.name, end, end.outcome)
+        self._sink.emit(StepStarted(self._clock.now(), self._frame.key, int(heading.label), heading.name))
+        return await work()
+
+    async def _tell(self, heading: StepHeading, work: Callable[[], Awaitable[StepReport]]) -> StepReport:
+        """Do the work of a step and send its end; that the machine failed is kept in `trouble`."""
+        started_s = self._clock.monotonic_s()
+        try:
+            report = await work()
+        except (InfraError, HostError) as error:
+            self.trouble = self.trouble or error
+            heading.log.tell_error(str(error))
+            end = StepEnd(Conclusion.FAILURE, reason=str(error))
+            report = StepReport(heading.name, end, Conclusion.FAILURE)
+        self._finish(int(heading.label), report, self._clock.monotonic_s() - started_s)
+        return report
+
+    async def _name(self, step: Step) -> str:
+        try:
+            return await self._scope.evaluate(lambda expressions: step_name(step, expressions, CONTEXTS))
+        except (InfraError, HostError) as error:  # files were to be hashed for the name
+            self.trouble = self.trouble or error
+            return step.id
+
+    def _next(self, name: str) -> StepHeading:
+        self._number += 1
+        run = self._frame.run
+        place = StepPlace(self._frame.key, self._number)
+        log = StepLog(place, run.sink, run.clock, run.masker, shows_debug=self._frame.is_debugging)
+        return StepHeading(str(self._number), name, log)
 
     def _end_after_trouble(self) -> StepEnd | None:
         if self.trouble is None:
             return None
         return StepEnd(Conclusion.SKIPPED, reason=what_failed(self.trouble))
 
-    def _take_trouble(
-        self, error: InfraError | HostError, name: str, log: StepLog, started_s: float
-    ) -> StepReport:
-        self.trouble = error
-        log.error(str(error))
-        end = StepEnd(Conclusion.FAILURE, reason=str(error))
-        return StepReport(name, end, Conclusion.FAILURE, self._clock.monotonic_s() - started_s)
-
-    def _log(self, number: int) -> StepLog:
-        run = self._frame.run
-        place = StepPlace(self._frame.key, number)
-        return StepLog(place, run.sink, run.clock, run.masker, shows_debug=self._frame.is_debugging)
-
-    def _finish(self, number: int, report: StepReport) -> None:
+    def _finish(self, number: int, report: StepReport, duration_s: float) -> None:
         end = report.end
         result = StepResult(
-            number, report.name, end.outcome, report.conclusion, end.exit_code, report.duration_s, end.reason
+            number, report.name, end.outcome, report.conclusion, end.exit_code, duration_s, end.reason
         )
-        self.results.append(result)
+        self._results.append(result)
         self._sink.emit(
             StepFinished(
                 at=self._clock.now(),
@@ -104,7 +153,7 @@ class JobSteps:
                 outcome=end.outcome,
                 conclusion=report.conclusion,
                 exit_code=end.exit_code,
-                duration_s=report.duration_s,
+                duration_s=duration_s,
                 reason=end.reason,
             )
         )

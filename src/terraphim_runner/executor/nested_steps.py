@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.executor.frame import CONTEXTS
 from terraphim_runner.executor.step_runner import StepRunner
+from terraphim_runner.executor.turn import StepHeading
 from terraphim_runner.workflow.display_name import step_name
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ async def run_nested(steps: Sequence[RunStep | UsesStep], scope: StepScope, turn
 
 
 async def _run(step: RunStep | UsesStep, scope: StepScope, turn: Turn, label: str) -> None:
-    name = step_name(step, scope.expressions(), CONTEXTS)
-    runner = StepRunner(step, scope, turn.log, label=label, name=name, stop=turn.stop)
-    started_s = scope.frame.run.clock.monotonic_s()
-    end = await runner.prepare()
-    if end is None:
-        turn.log.debug("Starting: " + name)
-        end = await runner.perform()
-    scope.record.add(step.id, await runner.report(end, started_s))
+    name = await scope.evaluate(lambda expressions: step_name(step, expressions, CONTEXTS))
+    runner = StepRunner(step, scope, StepHeading(label, name, turn.log), stop=turn.stop)
+    if (end := await runner.prepare()) is not None:
+        report = await runner.report(end)
+    else:
+        starting = f"Starting: {name}"
+        turn.log.tell_debug(starting)
+        report = await runner.perform()
+    scope.record.add(step.id, report)

@@ -35,10 +35,14 @@ class StepsRecord:
 
     def add(self, step_id: str, report: StepReport) -> None:
         """Remember a step; the first real failure decides the status."""
-        if not step_id.startswith(_MADE_UP):
-            self.steps[step_id] = StepRecord(report.end.outcome, report.conclusion, report.end.outputs)
+        self.remember(step_id, report)
         if report.is_failure:
             self.fail()
+
+    def remember(self, step_id: str, report: StepReport) -> None:
+        """Remember a step whose failure another step accounts for: the one that waited for it."""
+        if not step_id.startswith(_MADE_UP):
+            self.steps[step_id] = StepRecord(report.end.outcome, report.conclusion, report.end.outputs)
 
     def fail(self) -> None:
         """Take a failure that is no step's of its own."""

@@ -25,7 +25,6 @@ class StepReport:
     name: str
     end: StepEnd
     conclusion: Conclusion
-    duration_s: float
 
     @property
     def is_failure(self) -> bool:

@@ -58,18 +58,18 @@ class StepLog:
             self.put(line)
         self.flush()
 
-    def debug(self, text: str) -> None:
+    def tell_debug(self, text: str) -> None:
         """Log what only those see who ask for it."""
         if self.shows_debug:
             for line in text.split("\n"):
                 self.put(f"##[debug]{line}")
             self.flush()
 
-    def error(self, message: str) -> None:
+    def tell_error(self, message: str) -> None:
         """Log an error, which is an annotation too."""
         self.annotate(AnnotationLevel.ERROR, message)
 
-    def warning(self, message: str) -> None:
+    def tell_warning(self, message: str) -> None:
         """Log a warning, which is an annotation too."""
         self.annotate(AnnotationLevel.WARNING, message)
 

@@ -82,7 +82,7 @@ class StepProcess:
         reason = None
         if not status.is_success and self._turn.stop.reason is None:
             reason = _exit_reason(status)
-            self._turn.log.error(reason)
+            self._turn.log.tell_error(reason)
         reason = reason or commands.fault or files.fault
         return StepEnd(
             outcome=Conclusion.FAILURE if reason else Conclusion.SUCCESS,

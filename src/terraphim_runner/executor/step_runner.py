@@ -10,7 +10,7 @@ import anyio
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import ExpressionError, WorkflowError
 from terraphim_runner.executor.beside import running_beside
-from terraphim_runner.executor.command_files import command_file_paths
+from terraphim_runner.executor.file_command import command_file_paths
 from terraphim_runner.executor.mapping import evaluate_mapping
 from terraphim_runner.executor.script_step import run_script
 from terraphim_runner.executor.step_end import StepEnd, StepReport
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from terraphim_runner.executor.step_log import StepLog
     from terraphim_runner.executor.step_scope import StepScope
-    from terraphim_runner.workflow.step import UsesStep
+    from terraphim_runner.executor.turn import StepHeading
+    from terraphim_runner.workflow.step import Step, UsesStep
 
     Perform = Callable[[Turn], Awaitable[StepEnd]]
 
@@ -36,31 +37,33 @@ class StepRunner:
         self,
         step: RunStep | UsesStep,
         scope: StepScope,
-        log: StepLog,
+        heading: StepHeading,
         *,
-        label: str,
-        name: str,
         stop: Stop | None = None,
+        is_background: bool = False,
+        work: Perform | None = None,
     ) -> None:
-        """Run `step` in `scope`; `label` is unique in the job and fit for a file name.
+        """Run `step` in `scope`, doing `work` in its stead if that is given.
 
-        `stop` stops it from outside: the step around it, or a `cancel` step.
+        `stop` stops it from outside: the step around it, or a `cancel` step. A step in the background ends with
+        its job, whatever its condition says.
         """
         self._step = step
         self._list = scope
-        self._log = log
-        self._label = label
-        self._name = name
+        self._scope = scope
+        self._heading = heading
+        self._log = heading.log
         self._outer = stop
+        self._is_background = is_background
+        self._perform = work or self._work
         self._clock = scope.frame.run.clock
         self._stop = Stop(self._clock)
-        self._scope = scope
         self._timeout_minutes: float | None = None
 
     async def prepare(self) -> StepEnd | None:
         """Evaluate what decides whether the step runs; give its end if it does not."""
         step = self._step
-        files = command_file_paths(self._list.frame.place.temp, self._label)
+        files = command_file_paths(self._list.frame.place.temp, self._heading.label)
         try:
             own = self._list.with_step(github={"action": step.id, **files})
             env = await own.evaluate(partial(evaluate_mapping, step.env))
@@ -74,26 +77,26 @@ class StepRunner:
             return self._failed(str(error))
         return StepEnd(Conclusion.SKIPPED, reason=self._why_not())
 
-    async def perform(self, work: Perform | None = None) -> StepEnd:
-        """Do the step's work, or `work` in its stead, until it ends or is stopped.
+    async def perform(self) -> StepReport:
+        """Do the step's work until it ends or is stopped; to be called when `prepare` gave no end.
 
         Raises:
             MachineLost | GuestError | HostError: the VM or this machine failed, not the step.
         """
-        turn = Turn(self._label, self._name, self._scope, self._log, self._stop)
+        turn = Turn(self._heading.label, self._heading.name, self._scope, self._log, self._stop)
         try:
             async with running_beside(self._watch):
-                end = await (work or self._work)(turn)
+                end = await self._perform(turn)
         except WorkflowError as error:
-            return self._failed(str(error))
-        return self._overruled(end)
+            return await self.report(self._failed(str(error)))
+        return await self.report(self._overruled(end))
 
-    async def report(self, end: StepEnd, started_s: float) -> StepReport:
-        """Say what the step's end counts as."""
+    async def report(self, end: StepEnd) -> StepReport:
+        """Say what an end of the step counts as."""
         conclusion = end.outcome
-        if conclusion is Conclusion.FAILURE and await self._continues():
+        if conclusion is Conclusion.FAILURE and await continues(self._step, self._scope, self._log):
             conclusion = Conclusion.SUCCESS
-        return StepReport(self._name, end, conclusion, self._clock.monotonic_s() - started_s)
+        return StepReport(self._heading.name, end, conclusion)
 
     async def _work(self, turn: Turn) -> StepEnd:
         if isinstance(self._step, RunStep):
@@ -125,7 +128,7 @@ class StepRunner:
             if self._outer is not None:
                 tasks.start_soon(self._stop_after, self._outer.wait_requested)
             tasks.start_soon(self._stop_after, state.expiry.wait_requested)
-            if not state.cancellation.is_requested:
+            if self._is_background or not state.cancellation.is_requested:
                 tasks.start_soon(self._stop_when_cancelled)
 
     async def _stop_when_late(self, minutes: float) -> None:
@@ -140,7 +143,7 @@ class StepRunner:
         """Stop the step if it would not run in a cancelled job: with `always()` it goes on, as on GitHub."""
         await self._list.state.cancellation.wait_requested()
         try:
-            goes_on = await self._is_due()
+            goes_on = not self._is_background and await self._is_due()
         except ExpressionError:
             goes_on = False
         if not goes_on:
@@ -152,28 +155,31 @@ class StepRunner:
             case None:
                 return end
             case StopReason.CANCELLED:
-                self._log.error("The operation was canceled.")
+                self._log.tell_error("The operation was canceled.")
                 return StepEnd(
                     Conclusion.CANCELLED, end.exit_code, "the run was cancelled", end.outputs, end.state
                 )
             case StopReason.TIMED_OUT:
-                reason = f"The action '{self._name}' has timed out after {self._timeout_minutes:g} minutes."
-                self._log.error(reason)
+                reason = (
+                    f"The action '{self._heading.name}' has timed out after {self._timeout_minutes:g} minutes."
+                )
+                self._log.tell_error(reason)
                 return StepEnd(Conclusion.FAILURE, end.exit_code, reason, end.outputs, end.state)
 
-    async def _continues(self) -> bool:
-        written = self._step.continue_on_error
-        if written is None:
-            return False
-        try:
-            return await self._scope.evaluate(partial(evaluate_flag, written))
-        except WorkflowError as error:
-            self._log.error(
-                "The step failed and an error occurred when attempting to determine whether to continue on error."
-            )
-            self._log.error(str(error))
-            return False
-
     def _failed(self, reason: str) -> StepEnd:
-        self._log.error(reason)
+        self._log.tell_error(reason)
         return StepEnd(Conclusion.FAILURE, reason=reason)
+
+
+async def continues(step: Step, scope: StepScope, log: StepLog) -> bool:
+    """Tell whether a step that failed counts as one that succeeded."""
+    if step.continue_on_error is None:
+        return False
+    try:
+        return await scope.evaluate(partial(evaluate_flag, step.continue_on_error))
+    except WorkflowError as error:
+        log.tell_error(
+            "The step failed and an error occurred when attempting to determine whether to continue on error."
+        )
+        log.tell_error(str(error))
+        return False

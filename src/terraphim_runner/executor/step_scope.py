@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from terraphim_runner.executor.file_hash import FileHashes, FilesNotHashed
 from terraphim_runner.executor.frame import run_scope, status_functions
 from terraphim_runner.executor.github_context import (
     github_environment,
@@ -48,18 +49,22 @@ class StepScope:
         merged = {**self.github, **github}
         return replace(self, record=record, inputs=inputs, github=merged, is_nested=True)
 
-    def expressions(self) -> Scope:
-        """Give what expressions see now."""
-        functions = status_functions(self.record.status, self.state.cancellation)
-        return run_scope(self._contexts(), functions)
-
     async def evaluate(self, function: Callable[[Scope], T]) -> T:
         """Call `function` with what expressions see now.
 
+        It is called again when files had to be hashed for it, so it must do nothing but compute.
+
         Raises:
             WorkflowError | ExpressionError: what `function` raises.
+            MachineLost | GuestError: the VM failed while files were hashed.
         """
-        return function(self.expressions())
+        hashes = FileHashes(self.frame.root, self.frame.place.workspace)
+        while True:
+            functions = status_functions(self.record.status, self.state.cancellation)
+            try:
+                return function(run_scope(self._contexts(), {**functions, "hashFiles": hashes.function}))
+            except FilesNotHashed as missing:
+                await hashes.add(missing.patterns)
 
     def variables(self) -> dict[str, str]:
         """Give the whole environment of a command; later sources override earlier ones."""

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
 from terraphim_runner.executor.checkout import CHECKOUT
 from terraphim_runner.executor.shell import ShellInvalid, check_shell
-from terraphim_runner.expressions.node import Call, walk
 from terraphim_runner.workflow.job import CallJob, Container
-from terraphim_runner.workflow.reference import templates_of
-from terraphim_runner.workflow.run_plan import CallPlan
-from terraphim_runner.workflow.step import RunStep, UsesStep
+from terraphim_runner.workflow.step import RunStep, UsesStep, in_order
 from terraphim_runner.workflow.value import Template, TemplateMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from terraphim_runner.domain.diagnostic import Span
-    from terraphim_runner.expressions.node import Node
     from terraphim_runner.workflow.job import Job, NormalJob
     from terraphim_runner.workflow.run_plan import AnyJobPlan, RunPlan
     from terraphim_runner.workflow.step import Step
@@ -31,28 +27,17 @@ _FALSE = frozenset({"", "false"})
 
 def unsupported(plan: RunPlan) -> list[Diagnostic]:
     """Find everything in the jobs of a plan that would not do what it says."""
-    jobs = list(_jobs(plan.jobs))
-    faults = [diagnostic for job in jobs for diagnostic in _job_faults(job)]
-    spans = (span for job in jobs for span in _hash_files_spans(job))
-    found = (*faults, *(_fault(span, "hashFiles()") for span in spans))
-    return list(dict.fromkeys(found))  # a workflow that is called twice has its faults once
-
-
-def _jobs(plans: Iterable[AnyJobPlan]) -> Iterator[Job]:
-    """Walk the jobs, those of called workflows where they are called, late ones too."""
-    for plan in plans:
-        yield plan.job
-        if isinstance(plan, CallPlan):
-            yield from plan.workflow.jobs
-            for leg in plan.legs:
-                yield from _jobs(leg.jobs)
+    faults = [diagnostic for planned in plan.jobs for diagnostic in _job_faults(planned.job)]
+    if plan.workflow.concurrency is not None:
+        faults.insert(0, _fault(plan.workflow.concurrency.span, "concurrency groups"))
+    return faults
 
 
 def _job_faults(job: Job) -> Iterator[Diagnostic]:
     if isinstance(job, CallJob):
         return
     yield from _feature_faults(job)
-    for step in job.steps:
+    for step in in_order(job.steps):
         yield from _step_faults(step)
 
 
@@ -73,31 +58,12 @@ def _feature_faults(job: NormalJob) -> Iterator[Diagnostic]:
 def _step_faults(step: Step) -> Iterator[Diagnostic]:
     match step:
         case RunStep():
-            if step.background:
-                yield _fault(step.span, "background steps")
             shell = step.shell.literal if isinstance(step.shell, Template) else step.shell and step.shell.value
             yield from _shell_faults(shell, step.shell.span if step.shell else step.span)
         case UsesStep():
             yield from _uses_faults(step)
         case _:
-            yield _fault(step.span, "wait, cancel and parallel steps")
-
-
-def _hash_files_spans(job: Job) -> Iterator[Span]:
-    for template in templates_of(job):
-        for expression in template.parsed.expressions:
-            for call in _hash_files_calls(expression):
-                yield template.locate(call.start, call.end)
-    for step in () if isinstance(job, CallJob) else job.steps:
-        if isinstance(step, RunStep | UsesStep):
-            for _ in _hash_files_calls(step.condition.parsed.node):
-                yield step.condition.span
-
-
-def _hash_files_calls(expression: Node) -> Iterator[Call]:
-    for node in walk(expression):
-        if isinstance(node, Call) and node.name.casefold() == "hashfiles":
-            yield node
+            pass
 
 
 def _shell_faults(shell: str | None, span: Span) -> Iterator[Diagnostic]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
+from terraphim_runner.executor.file_command import command_file_paths
 from terraphim_runner.executor.step_end import StepEnd
 
 if TYPE_CHECKING:
@@ -15,16 +16,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class StepHeading:
+    """What a step is called, and where it logs."""
+
+    label: str  # unique in the job, fit for a file name: `3`, and `3-1` for the first step of the action at 3
+    name: str  # as it is shown
+    log: StepLog
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One step, about to do its work."""
 
-    label: str  # unique in the job, fit for a file name: `3`, and `3-1` for the first step of the action at 3
+    label: str  # as in the heading
     name: str
     scope: StepScope  # with the step's own `env`
     log: StepLog
     stop: Stop
 
+    def part(self, name: str) -> Turn:
+        """Give the turn for one of several processes of the step: with command files of its own."""
+        label = f"{self.label}-{name}"
+        files = command_file_paths(self.scope.frame.place.temp, label)
+        return replace(self, label=label, scope=self.scope.with_step(github=files))
+
     def failed(self, reason: str) -> StepEnd:
         """Log why the step fails, and give that end."""
-        self.log.error(reason)
+        self.log.tell_error(reason)
         return StepEnd(Conclusion.FAILURE, reason=reason)

@@ -27,6 +27,7 @@ from terraphim_runner.workflow.matrix import plan_strategy
 from terraphim_runner.workflow.permission import granted, permission_faults
 from terraphim_runner.workflow.reference import contexts_of
 from terraphim_runner.workflow.run_plan import AnyJobPlan, CallLegPlan, CallPlan, JobPlan, LegPlan, RunPlan
+from terraphim_runner.workflow.step import in_order
 from terraphim_runner.workflow.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _plan_legs(job: NormalJob, strategy: StrategyPlan, setting: Setting) -> Iter
             name=setting.prefix + job_name(job, leg, own),
             demand=demand,
             machine=machine,
-            steps=tuple(step_name(step, scope, known) for step in job.steps),
+            steps=tuple(step_name(step, scope, known) for step in in_order(job.steps)),
             concurrency=_concurrency(job, own),
             unserved=unserved,
         )

@@ -6,10 +6,12 @@ Within a parallel block the made ones carry the block's: `__parallel_run`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from terraphim_runner.domain.diagnostic import Span
     from terraphim_runner.workflow.value import Condition, Flag, Number, Template, TemplateMap, Text
 
@@ -79,3 +81,11 @@ class ParallelStep(StepHead):
 
 
 Step = RunStep | UsesStep | WaitStep | WaitAllStep | CancelStep | ParallelStep
+
+
+def in_order(steps: Iterable[Step]) -> Iterator[Step]:
+    """Walk steps as they run: those of a parallel block in the background, then it, which waits for them."""
+    for step in steps:
+        if isinstance(step, ParallelStep):
+            yield from (replace(inner, background=True) for inner in step.steps)
+        yield step

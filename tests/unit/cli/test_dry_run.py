@@ -62,9 +62,9 @@ build
   runs on ubuntu-latest (VM type default)
    1. Run actions/checkout@v4
    2. Run make  if always()
-   3. Run 2 steps in parallel
-       1. Run a
-       2. Run b
+   3. Run a  in the background
+   4. Run b  in the background
+   5. Run 2 steps in parallel
 
 test (ubuntu-latest)  needs build  if success() && (github.ref == 'x')
   runs on ubuntu-latest (VM type default)

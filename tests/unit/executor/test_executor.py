@@ -2,119 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.unit.executor.scripted_run import FAIL, VM_TYPE, job_of, scripted_world
 
-from terraphim_runner.adapters.memory.clock import ManualClock
-from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
-from terraphim_runner.adapters.memory.ledger import MemoryLedger
-from terraphim_runner.adapters.memory.provider import MemoryProvider
-from terraphim_runner.adapters.memory.vm import Behaviour, Call
+from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostDiskFull, ImageMissing, InfraError, RestoreFailed, WorkflowError
 from terraphim_runner.domain.event import (
     JobFinished,
-    RunEvent,
     RunFinished,
     StepFinished,
-    StepOutput,
     StepStarted,
     StepSummary,
     VmReleased,
 )
 from terraphim_runner.domain.ident import RunId
-from terraphim_runner.domain.vm_type import VmType
-from terraphim_runner.executor.cancellation import Cancellation
-from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.ports.vm import ExitStatus, Stream
-from terraphim_runner.session.manager import SessionLimits, SessionManager
-from terraphim_runner.workflow.event_context import EventContext
-from terraphim_runner.workflow.machine import LabelTable
-from terraphim_runner.workflow.plan import Setting, plan_run
-from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from terraphim_runner.ports.vm import Tree
-    from terraphim_runner.ports.work_tree import WorkTree
 
 pytestmark = pytest.mark.anyio
 
-_VM_TYPE = VmType(name="default", image="none", cpus=1, memory_mib=64, disk_mib=64)
-_EVENT = EventContext(name="push", ref="refs/heads/main", sha="1" * 40, repository="octo/hello")
-_FAIL = Behaviour(status=ExitStatus(code=3))
-_E = TypeVar("_E")
-
-
-class _World:
-    def __init__(self, behaviours: Mapping[str, Behaviour]) -> None:
-        self._behaviours = behaviours
-        self.clock = ManualClock()
-        self.ledger = MemoryLedger()
-        self.provider = MemoryProvider(self.clock, self._script)
-        self.manager = SessionManager(self.provider, self.ledger, self.clock, SessionLimits())
-        self.groups = MemoryConcurrencyGroups()
-        self.cancellation = Cancellation()
-        self.events: list[RunEvent] = []
-        self.scripts: list[str] = []
-
-    def emit(self, event: RunEvent) -> None:
-        self.events.append(event)
-
-    def of(self, kind: type[_E]) -> list[_E]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def lines(self) -> list[str]:
-        return [line for event in self.of(StepOutput) for line in event.lines]
-
-    async def run(self, text: str, work_tree: WorkTree | None = None) -> RunFinished:
-        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self, self.groups)
-        request = replace(_request(text), work_tree=work_tree)
-        return await executor.execute_workflow(request, self.cancellation)
-
-    def _script(self, call: Call) -> Behaviour:
-        script = next((text for path, text in call.command.files.items() if path in call.command.argv), None)
-        if script is None:
-            is_clean_up = "rm -rf" in call.command.argv[2]
-            return self._behaviours.get("clean_up", Behaviour()) if is_clean_up else Behaviour()
-        name = script.decode().strip()
-        self.scripts.append(name)
-        behaviour = self._behaviours.get(name, Behaviour())
-        by_variable = {call.command.env.get(variable, ""): data for variable, data in behaviour.files.items()}
-        return replace(behaviour, files=by_variable)
-
-
-def _request(text: str) -> RunRequest:
-    read = read_workflow(text, "ci.yml")
-    assert read.workflow is not None, read.diagnostics
-    labels = LabelTable({"ubuntu-latest": _VM_TYPE}, _VM_TYPE)
-    return RunRequest(RunId("run-1"), plan_run(read.workflow, _EVENT, Setting(labels=labels)), _VM_TYPE)
-
-
-@asynccontextmanager
-async def _world(**behaviours: Behaviour) -> AsyncIterator[_World]:
-    world = _World(behaviours)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(world.provider)
-        await stack.enter_async_context(world.manager)
-        yield world
-
-
-def _job(steps: str, *, extra: str = "") -> str:
-    indented = "".join(f"      {line}\n" for line in steps.splitlines())
-    return f"on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n{extra}    steps:\n{indented}"
-
 
 async def test_p1_p2_p3_a_run_is_one_vm_with_set_up_steps_and_clean_up() -> None:
-    async with _world() as world:
-        result = await world.run(_job("- run: one\n- run: two"))
+    async with scripted_world() as world:
+        result = await world.run(job_of("- run: one\n- run: two"))
 
     assert result.conclusion is Conclusion.SUCCESS
     assert (result.allocations, result.releases) == (1, 1)
@@ -125,8 +43,8 @@ async def test_p1_p2_p3_a_run_is_one_vm_with_set_up_steps_and_clean_up() -> None
 
 
 async def test_p6_a_failed_step_fails_the_run_and_skips_what_follows() -> None:
-    async with _world(bad=_FAIL) as world:
-        result = await world.run(_job("- run: bad\n- run: next\n- run: tidy\n  if: always()"))
+    async with scripted_world(bad=FAIL) as world:
+        result = await world.run(job_of("- run: bad\n- run: next\n- run: tidy\n  if: always()"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert [step.conclusion.value for step in result.jobs[0].steps] == ["failure", "skipped", "success"]
@@ -136,16 +54,16 @@ async def test_p6_a_failed_step_fails_the_run_and_skips_what_follows() -> None:
 
 
 async def test_p6_a_death_by_signal_is_a_failure() -> None:
-    async with _world(bad=Behaviour(status=ExitStatus(signal=9))) as world:
-        result = await world.run(_job("- run: bad"))
+    async with scripted_world(bad=Behaviour(status=ExitStatus(signal=9))) as world:
+        result = await world.run(job_of("- run: bad"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert result.jobs[0].steps[0].exit_code == 137
 
 
 async def test_p6_a_lost_vm_is_an_error_of_the_machinery_and_releases_once() -> None:
-    async with _world(bad=Behaviour(loses_vm=True)) as world:
-        result = await world.run(_job("- run: bad\n- run: next\n  if: always()"))
+    async with scripted_world(bad=Behaviour(loses_vm=True)) as world:
+        result = await world.run(job_of("- run: bad\n- run: next\n  if: always()"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert result.error is not None
@@ -154,9 +72,9 @@ async def test_p6_a_lost_vm_is_an_error_of_the_machinery_and_releases_once() -> 
 
 
 async def test_p6_no_vm_is_an_error_of_the_machinery() -> None:
-    async with _world() as world:
+    async with scripted_world() as world:
         world.provider.faults.on_allocate.append(RestoreFailed("no clone"))
-        result = await world.run(_job("- run: one"))
+        result = await world.run(job_of("- run: one"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert result.error == "no clone"
@@ -164,10 +82,10 @@ async def test_p6_no_vm_is_an_error_of_the_machinery() -> None:
 
 
 async def test_p6_a_machine_that_cannot_run_vms_is_said_in_the_result_and_to_the_caller() -> None:
-    async with _world() as world:
+    async with scripted_world() as world:
         world.provider.faults.on_allocate.append(ImageMissing("no image"))
         with pytest.raises(ImageMissing):
-            await world.run(_job("- run: one"))
+            await world.run(job_of("- run: one"))
 
     assert world.of(RunFinished)[0].conclusion is Conclusion.FAILURE
     assert world.of(RunFinished)[0].error == "no image"
@@ -181,9 +99,9 @@ class _UnreadableWorkTree:
 async def test_p6_a_work_tree_that_cannot_be_read_is_no_fault_of_the_workflow() -> None:
     """The result names it with its remedy, what follows does not run, and the VM is given back."""
     steps = "- uses: actions/checkout@v4\n  continue-on-error: true\n- run: next\n  if: always()"
-    async with _world() as world:
+    async with scripted_world() as world:
         with pytest.raises(HostDiskFull):
-            await world.run(_job(steps), _UnreadableWorkTree())
+            await world.run(job_of(steps), _UnreadableWorkTree())
 
     result = world.of(RunFinished)[-1]
     assert (result.conclusion, result.error, result.hint) == (
@@ -199,16 +117,16 @@ async def test_a_step_summary_is_told_with_secrets_masked() -> None:
     """It is what the author wants people to read."""
     summary = {"GITHUB_STEP_SUMMARY": b"# Done\nwith s3cret\n"}
     behaviour = Behaviour(output=((Stream.STDOUT, b"::add-mask::s3cret\n"),), files=summary)
-    async with _world(say=behaviour) as world:
-        await world.run(_job("- run: quiet\n- run: say"))
+    async with scripted_world(say=behaviour) as world:
+        await world.run(job_of("- run: quiet\n- run: say"))
 
     assert [(event.step, event.text) for event in world.of(StepSummary)] == [(2, "# Done\nwith ***")]
 
 
 async def test_p6_a_vm_that_cannot_be_released_is_never_green() -> None:
-    async with _world() as world:
+    async with scripted_world() as world:
         world.provider.faults.on_release.extend([InfraError("stuck")] * 3)
-        result = await world.run(_job("- run: one"))
+        result = await world.run(job_of("- run: one"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert "stuck" in (result.error or "")
@@ -216,30 +134,29 @@ async def test_p6_a_vm_that_cannot_be_released_is_never_green() -> None:
 
 
 async def test_p6_a_run_whose_every_job_is_skipped_is_not_a_success() -> None:
-    async with _world() as world:
-        result = await world.run(_job("- run: one", extra="    if: false\n"))
+    async with scripted_world() as world:
+        result = await world.run(job_of("- run: one", extra="    if: false\n"))
 
     assert result.conclusion is Conclusion.SKIPPED
     assert result.jobs[0].reason == "its condition is false: success() && (false)"
 
 
 async def test_p7_what_is_not_supported_is_refused_before_a_vm_is_asked_for() -> None:
-    async with _world() as world:
+    async with scripted_world() as world:
         with pytest.raises(WorkflowError) as refused:
-            await world.run(_job("- uses: actions/setup-node@v4\n- run: ${{ hashFiles('x') }}"))
+            await world.run(job_of("- uses: actions/setup-node@v4"))
 
         assert [str(fault) for fault in refused.value.diagnostics] == [
             "ci.yml:6:15: terraphim-runner does not run the action actions/setup-node@v4 yet",
-            "ci.yml:7:18: terraphim-runner does not run hashFiles() yet",
         ]
         assert world.ledger.entries() == []
 
 
 async def test_continue_on_error_keeps_the_outcome_and_changes_the_conclusion() -> None:
-    async with _world(bad=_FAIL) as world:
+    async with scripted_world(bad=FAIL) as world:
         ending = "${{ steps.it.outcome }}-${{ steps.it.conclusion }}"
         steps = f"- run: bad\n  id: it\n  continue-on-error: true\n- run: {ending}"
-        result = await world.run(_job(steps))
+        result = await world.run(job_of(steps))
 
     assert result.conclusion is Conclusion.SUCCESS
     assert "failure-success" in world.scripts
@@ -247,8 +164,8 @@ async def test_continue_on_error_keeps_the_outcome_and_changes_the_conclusion() 
 
 async def test_outputs_and_environment_files_reach_later_steps() -> None:
     files = {"GITHUB_OUTPUT": b"word=hi\n", "GITHUB_ENV": b"COLOUR<<X\nred\nX\n", "GITHUB_PATH": b"/opt/bin\n"}
-    async with _world(set=Behaviour(files=files)) as world:
-        await world.run(_job("- run: set\n  id: it\n- run: ${{ steps.it.outputs.word }} ${{ env.COLOUR }}"))
+    async with scripted_world(set=Behaviour(files=files)) as world:
+        await world.run(job_of("- run: set\n  id: it\n- run: ${{ steps.it.outputs.word }} ${{ env.COLOUR }}"))
 
     assert "hi red" in world.scripts
     environment = world.provider.vms[0].commands[2].env
@@ -257,8 +174,8 @@ async def test_outputs_and_environment_files_reach_later_steps() -> None:
 
 
 async def test_a_malformed_command_file_fails_the_step() -> None:
-    async with _world(set=Behaviour(files={"GITHUB_OUTPUT": b"nonsense\n"})) as world:
-        result = await world.run(_job("- run: set"))
+    async with scripted_world(set=Behaviour(files={"GITHUB_OUTPUT": b"nonsense\n"})) as world:
+        result = await world.run(job_of("- run: set"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert (
@@ -273,15 +190,15 @@ async def test_output_is_logged_in_order_with_commands_obeyed_and_secrets_masked
         (Stream.STDERR, b"warn\n"),
         (Stream.STDOUT, b"ter2\n::error::bad luck\nlast"),
     )
-    async with _world(talk=Behaviour(output=output)) as world:
-        await world.run(_job("- run: talk"))
+    async with scripted_world(talk=Behaviour(output=output)) as world:
+        await world.run(job_of("- run: talk"))
 
     assert world.lines == ["one", "warn", "two ***", "##[error]bad luck", "last"]
 
 
 async def test_a_step_runs_with_githubs_variables_and_the_most_specific_env_wins() -> None:
-    text = _job("- run: one\n  env: {A: step}", extra="    env: {A: job, B: job}\n")
-    async with _world() as world:
+    text = job_of("- run: one\n  env: {A: step}", extra="    env: {A: job, B: job}\n")
+    async with scripted_world() as world:
         await world.run(text.replace("jobs:", "env: {A: workflow, B: workflow, C: workflow}\njobs:", 1))
 
     environment = world.provider.vms[0].commands[1].env
@@ -321,7 +238,7 @@ jobs:
 
 
 async def test_jobs_run_after_what_they_need_and_see_its_outputs() -> None:
-    async with _world(left=Behaviour(files={"GITHUB_OUTPUT": b"x=42\n"})) as world:
+    async with scripted_world(left=Behaviour(files={"GITHUB_OUTPUT": b"x=42\n"})) as world:
         result = await world.run(_DIAMOND)
 
     assert world.scripts == ["first", "left", "right", "last 42"]
@@ -330,7 +247,7 @@ async def test_jobs_run_after_what_they_need_and_see_its_outputs() -> None:
 
 
 async def test_a_failed_job_skips_its_dependents_with_the_reason_and_wakes_failure_conditions() -> None:
-    async with _world(right=_FAIL) as world:
+    async with scripted_world(right=FAIL) as world:
         result = await world.run(_DIAMOND)
 
     reasons = {event.job: event.reason for event in world.of(JobFinished)}
@@ -340,9 +257,9 @@ async def test_a_failed_job_skips_its_dependents_with_the_reason_and_wakes_failu
 
 
 async def test_a_tolerated_job_fails_alone() -> None:
-    text = _job("- run: bad", extra="    continue-on-error: true\n")
+    text = job_of("- run: bad", extra="    continue-on-error: true\n")
     text += "  b:\n    runs-on: ubuntu-latest\n    needs: a\n    steps: [{run: after}]\n"
-    async with _world(bad=_FAIL) as world:
+    async with scripted_world(bad=FAIL) as world:
         result = await world.run(text)
 
     assert [job.conclusion.value for job in result.jobs] == ["failure", "success"]
@@ -351,20 +268,20 @@ async def test_a_tolerated_job_fails_alone() -> None:
 
 async def test_fail_fast_cancels_the_legs_that_are_left() -> None:
     extra = "    strategy: {matrix: {n: [1, 2, 3]}}\n"
-    async with _world(**{"leg 2": _FAIL}) as world:
-        result = await world.run(_job("- run: leg ${{ matrix.n }}", extra=extra))
+    async with scripted_world(**{"leg 2": FAIL}) as world:
+        result = await world.run(job_of("- run: leg ${{ matrix.n }}", extra=extra))
 
     assert [job.key for job in result.jobs] == ["a (1)", "a (2)", "a (3)"]
     assert [job.conclusion.value for job in result.jobs] == ["success", "failure", "cancelled"]
 
 
 async def test_a_matrix_can_come_from_an_earlier_jobs_outputs() -> None:
-    text = _job("- run: set\n  id: s", extra="    outputs: {list: '${{ steps.s.outputs.list }}'}\n") + (
+    text = job_of("- run: set\n  id: s", extra="    outputs: {list: '${{ steps.s.outputs.list }}'}\n") + (
         "  b:\n    runs-on: ubuntu-latest\n    needs: a\n"
         "    strategy: {matrix: {n: '${{ fromJSON(needs.a.outputs.list) }}'}}\n"
         "    steps: [{run: 'got ${{ matrix.n }}'}]\n"
     )
-    async with _world(set=Behaviour(files={"GITHUB_OUTPUT": b'list=["x","y"]\n'})) as world:
+    async with scripted_world(set=Behaviour(files={"GITHUB_OUTPUT": b'list=["x","y"]\n'})) as world:
         result = await world.run(text)
 
     assert world.scripts == ["set", "got x", "got y"]
@@ -373,11 +290,11 @@ async def test_a_matrix_can_come_from_an_earlier_jobs_outputs() -> None:
 
 async def test_a_step_that_takes_too_long_is_stopped_step_by_step_and_fails() -> None:
     stubborn = Behaviour(is_endless=True, ends_on=frozenset({9}))
-    async with _world(slow=stubborn) as world, anyio.create_task_group() as tasks:
+    async with scripted_world(slow=stubborn) as world, anyio.create_task_group() as tasks:
         results: list[RunFinished] = []
 
         async def run() -> None:
-            results.append(await world.run(_job("- run: slow\n  timeout-minutes: 0.5")))
+            results.append(await world.run(job_of("- run: slow\n  timeout-minutes: 0.5")))
 
         tasks.start_soon(run)
         await world.clock.advance_s(39.0)
@@ -390,12 +307,12 @@ async def test_a_step_that_takes_too_long_is_stopped_step_by_step_and_fails() ->
 
 
 async def test_cancelling_stops_the_step_runs_what_always_runs_and_releases() -> None:
-    async with _world(slow=Behaviour(is_endless=True)) as world, anyio.create_task_group() as tasks:
+    async with scripted_world(slow=Behaviour(is_endless=True)) as world, anyio.create_task_group() as tasks:
         results: list[RunFinished] = []
 
         async def run() -> None:
             steps = "- run: slow\n- run: next\n- run: tidy\n  if: always()\n- run: told\n  if: cancelled()"
-            results.append(await world.run(_job(steps)))
+            results.append(await world.run(job_of(steps)))
 
         tasks.start_soon(run)
         await anyio.wait_all_tasks_blocked()
@@ -411,13 +328,13 @@ async def test_cancelling_stops_the_step_runs_what_always_runs_and_releases() ->
 
 
 async def test_cancelling_a_run_that_waits_for_its_turn_ends_it_without_a_vm() -> None:
-    async with _world() as world, anyio.create_task_group() as tasks:
+    async with scripted_world() as world, anyio.create_task_group() as tasks:
         results: list[RunFinished] = []
 
         async def run() -> None:
-            results.append(await world.run(_job("- run: one")))
+            results.append(await world.run(job_of("- run: one")))
 
-        async with world.manager.session(RunId("other"), _VM_TYPE):
+        async with world.manager.session(RunId("other"), VM_TYPE):
             tasks.start_soon(run)
             await anyio.wait_all_tasks_blocked()
             world.cancellation.request()
@@ -428,10 +345,10 @@ async def test_cancelling_a_run_that_waits_for_its_turn_ends_it_without_a_vm() -
 
 
 async def test_p3_a_run_stopped_at_once_still_releases_and_reports() -> None:
-    async with _world(slow=Behaviour(is_endless=True)) as world:
+    async with scripted_world(slow=Behaviour(is_endless=True)) as world:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(world.run, _job("- run: slow"))
+                tasks.start_soon(world.run, job_of("- run: slow"))
                 await anyio.wait_all_tasks_blocked()
                 scope.cancel()
 
@@ -443,10 +360,10 @@ async def test_p3_a_run_stopped_at_once_still_releases_and_reports() -> None:
 
 async def test_a_run_stopped_at_once_is_cancelled_even_if_its_vm_is_already_going() -> None:
     """A second Ctrl-C takes the VM away while the clean-up is under way."""
-    async with _world(slow=Behaviour(is_endless=True), clean_up=Behaviour(loses_vm=True)) as world:
+    async with scripted_world(slow=Behaviour(is_endless=True), clean_up=Behaviour(loses_vm=True)) as world:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(world.run, _job("- run: slow"))
+                tasks.start_soon(world.run, job_of("- run: slow"))
                 await anyio.wait_all_tasks_blocked()
                 scope.cancel()
 
@@ -456,10 +373,10 @@ async def test_a_run_stopped_at_once_is_cancelled_even_if_its_vm_is_already_goin
 
 
 async def test_a_run_stopped_at_once_during_its_clean_up_is_cancelled_and_never_green() -> None:
-    async with _world(clean_up=Behaviour(duration_s=5.0, loses_vm=True)) as world:
+    async with scripted_world(clean_up=Behaviour(duration_s=5.0, loses_vm=True)) as world:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(world.run, _job("- run: one"))
+                tasks.start_soon(world.run, job_of("- run: one"))
                 await anyio.wait_all_tasks_blocked()
                 scope.cancel()
                 with anyio.CancelScope(shield=True):
@@ -471,8 +388,8 @@ async def test_a_run_stopped_at_once_during_its_clean_up_is_cancelled_and_never_
 
 
 async def test_p6_a_run_whose_clean_up_loses_the_vm_is_a_failure() -> None:
-    async with _world(clean_up=Behaviour(loses_vm=True)) as world:
-        result = await world.run(_job("- run: one"))
+    async with scripted_world(clean_up=Behaviour(loses_vm=True)) as world:
+        result = await world.run(job_of("- run: one"))
 
     assert result.conclusion is Conclusion.FAILURE
     assert result.error is not None

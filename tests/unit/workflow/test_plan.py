@@ -123,6 +123,8 @@ steps:
         "Wait for bg",
         "Wait for all background steps",
         "Cancel bg",
+        "Run a",
+        "Run b",
         "Run 2 steps in parallel",
     )
 
