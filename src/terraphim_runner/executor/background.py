@@ -31,6 +31,7 @@ class BackgroundStep:
     name: str
     environment: StepEnvironment  # a fork of the job's
     stop: Stop
+    begun: anyio.Event = field(default_factory=anyio.Event)
     done: anyio.Event = field(default_factory=anyio.Event)
     report: StepReport | None = None  # when it is done
     is_covered: bool = False  # a step waited for it or cancelled it
@@ -47,10 +48,13 @@ class BackgroundSteps:
         self._slots = anyio.Semaphore(MAX_AT_ONCE)
         self._steps: dict[str, BackgroundStep] = {}
 
-    def start(self, step: BackgroundStep, work: Callable[[], Awaitable[StepReport]]) -> None:
-        """Start one; it does its work when there is room."""
+    async def start(self, step: BackgroundStep, work: Callable[[], Awaitable[StepReport]]) -> None:
+        """Start one; return when it has begun its work, or waits for room to do so."""
+        has_room = self._slots.value > 0
         self._steps[step.id] = step
         self._tasks.start_soon(self._run, step, work)
+        if has_room:
+            await step.begun.wait()
 
     @property
     def uncovered(self) -> list[BackgroundStep]:
@@ -93,6 +97,7 @@ class BackgroundSteps:
     async def _run(self, step: BackgroundStep, work: Callable[[], Awaitable[StepReport]]) -> None:
         try:
             async with self._slots:
+                step.begun.set()
                 step.report = await work()
         finally:
             step.done.set()

@@ -19,6 +19,7 @@ from terraphim_runner.executor.step_log import StepLog, StepPlace
 from terraphim_runner.executor.step_runner import StepRunner
 from terraphim_runner.executor.stop import Stop
 from terraphim_runner.executor.turn import StepHeading
+from terraphim_runner.link.single_error import single_error
 from terraphim_runner.workflow.display_name import step_name
 from terraphim_runner.workflow.step import RunStep, UsesStep, WaitAllStep, in_order
 
@@ -52,6 +53,13 @@ class JobSteps:
 
     async def run(self) -> None:
         """Run every step whose condition holds, then what actions left to do."""
+        with single_error():
+            await self._run_main()
+        posts = self._scope.state.posts
+        while posts:
+            await self._run_post(posts.pop())
+
+    async def _run_main(self) -> None:
         async with anyio.create_task_group() as tasks:
             background = BackgroundSteps(self._scope, tasks)
             for step in in_order(self._frame.job.steps):
@@ -60,31 +68,31 @@ class JobSteps:
                 await self._run(WaitAllStep(id=_IMPLICIT, span=self._frame.job.span), background)
         if background.has_failed:
             self._scope.record.fail()
-        posts = self._scope.state.posts
-        while posts:
-            await self._run_post(posts.pop())
 
     async def _run(self, step: Step, background: BackgroundSteps) -> None:
-        heading = self._next(await self._name(step))
+        scope = self._scope.at_step()
+        heading = self._next(await self._name(step, scope))
         if not isinstance(step, RunStep | UsesStep):
             work = partial(run_control, step, background, self._scope, heading)
             self._scope.record.add(step.id, await self._tell(heading, partial(self._announced, heading, work)))
         elif step.background:
-            await self._start(step, background, heading)
+            await self._start(step, background, scope, heading)
         else:
-            runner = StepRunner(step, self._scope, heading)
+            runner = StepRunner(step, scope, heading)
             self._scope.record.add(step.id, await self._tell(heading, partial(self._whole, runner, heading)))
 
-    async def _start(self, step: RunStep | UsesStep, background: BackgroundSteps, heading: StepHeading) -> None:
+    async def _start(
+        self, step: RunStep | UsesStep, background: BackgroundSteps, scope: StepScope, heading: StepHeading
+    ) -> None:
         """Decide about a background step now, and have it do its work beside the others."""
         fork, stop = self._scope.environment.fork(), Stop(self._clock)
-        scope = replace(self._scope, environment=fork)
+        scope = replace(scope, environment=fork)
         runner = StepRunner(step, scope, heading, stop=stop, is_background=True)
         if (end := self._end_after_trouble() or await runner.prepare()) is not None:
             self._scope.record.add(step.id, await self._tell(heading, partial(runner.report, end)))
             return
         work = partial(self._tell, heading, partial(self._prepared, runner, heading))
-        background.start(BackgroundStep(step.id, heading.name, fork, stop), work)
+        await background.start(BackgroundStep(step.id, heading.name, fork, stop), work)
 
     async def _run_post(self, post: PostStep) -> None:
         heading = self._next(post.name)
@@ -119,9 +127,9 @@ class JobSteps:
         self._finish(int(heading.label), report, self._clock.monotonic_s() - started_s)
         return report
 
-    async def _name(self, step: Step) -> str:
+    async def _name(self, step: Step, scope: StepScope) -> str:
         try:
-            return await self._scope.evaluate(lambda expressions: step_name(step, expressions, CONTEXTS))
+            return await scope.evaluate(lambda expressions: step_name(step, expressions, CONTEXTS))
         except (InfraError, HostError) as error:  # files were to be hashed for the name
             self.trouble = self.trouble or error
             return step.id

@@ -30,6 +30,7 @@ async def run_nested(steps: Sequence[RunStep | UsesStep], scope: StepScope, turn
 
 
 async def _run(step: RunStep | UsesStep, scope: StepScope, turn: Turn, label: str) -> None:
+    scope = scope.at_step()
     name = await scope.evaluate(lambda expressions: step_name(step, expressions, CONTEXTS))
     runner = StepRunner(step, scope, StepHeading(label, name, turn.log), stop=turn.stop)
     if (end := await runner.prepare()) is not None:

@@ -176,7 +176,7 @@ async def continues(step: Step, scope: StepScope, log: StepLog) -> bool:
     if step.continue_on_error is None:
         return False
     try:
-        return await scope.evaluate(partial(evaluate_flag, step.continue_on_error))
+        return await scope.at_step().evaluate(partial(evaluate_flag, step.continue_on_error))
     except WorkflowError as error:
         log.tell_error(
             "The step failed and an error occurred when attempting to determine whether to continue on error."

@@ -37,6 +37,11 @@ class StepScope:
     env: Mapping[str, str] = field(default_factory=dict)  # of the step, and of the `uses` steps around it
     github: Mapping[str, Any] = field(default_factory=dict)  # what differs from the job's `github` context
     is_nested: bool = False  # in a composite action
+    hashes: FileHashes | None = None  # what was hashed since this step's turn began
+
+    def at_step(self) -> StepScope:
+        """Give the scope for a step whose turn begins: files may have changed, and are hashed once for it."""
+        return replace(self, hashes=FileHashes(self.frame.root, self.frame.place.workspace))
 
     def with_step(
         self, *, env: Mapping[str, str] | None = None, github: Mapping[str, Any] | None = None
@@ -58,7 +63,7 @@ class StepScope:
             WorkflowError | ExpressionError: what `function` raises.
             MachineLost | GuestError: the VM failed while files were hashed.
         """
-        hashes = FileHashes(self.frame.root, self.frame.place.workspace)
+        hashes = self.hashes or FileHashes(self.frame.root, self.frame.place.workspace)
         while True:
             functions = status_functions(self.record.status, self.state.cancellation)
             try:
