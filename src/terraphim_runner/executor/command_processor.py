@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.event import AnnotationLevel
 from terraphim_runner.executor.annotation import issue_place
 from terraphim_runner.executor.file_command import BLOCKED_ENV
+from terraphim_runner.executor.problem_matcher import MatcherInvalid
 from terraphim_runner.executor.process_results import ProcessResults
 from terraphim_runner.executor.workflow_command import COMMANDS, parse_workflow_command
 
@@ -69,7 +70,7 @@ class CommandProcessor:
             return self._resume(command, line)
         try:
             await self._perform(command, line)
-        except (CommandInvalid, OSError) as error:
+        except (CommandInvalid, MatcherInvalid) as error:
             shown = command.name if command.name in _UNECHOED else line
             self._log.tell_error(f"Unable to process command '{shown}' successfully.")
             self._log.tell_error(str(error))
@@ -98,9 +99,9 @@ class CommandProcessor:
             case "add-mask":
                 self._add_mask(command)
             case "add-matcher":
-                await self._matchers.add_file(command.data, self._log)
+                await self._add_matcher(command.data)
             case "remove-matcher":
-                await self._matchers.remove(command.properties.get("owner"), command.data, self._log)
+                await self._remove_matcher(command.properties.get("owner"), command.data)
             case _:
                 self._set(command, line)
 
@@ -135,6 +136,27 @@ class CommandProcessor:
         if self.is_echoing:
             self._log.say("::add-mask::***")
         self._masker.add(command.data)
+
+    async def _add_matcher(self, path: str) -> None:
+        if path:
+            await self._matchers.add_file(path)
+        else:
+            self._log.tell_warning("File path must be specified.")
+
+    async def _remove_matcher(self, owner: str | None, path: str) -> None:
+        if owner and path:
+            self._log.tell_warning(
+                "Either specify an owner name or a file path in ##[remove-matcher] command. Both values cannot be"
+                " set."
+            )
+        elif owner:
+            self._matchers.remove_owner(owner)
+        elif path:
+            await self._matchers.remove_file(path)
+        else:
+            self._log.tell_warning(
+                "Either an owner name or a file path must be specified in ##[remove-matcher] command."
+            )
 
     def _echo(self, value: str) -> None:
         match value.strip().lower():

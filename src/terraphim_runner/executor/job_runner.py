@@ -49,7 +49,9 @@ class JobRunner:
         self._is_late = False
         self._clock = frame.run.clock
         self._sink = frame.run.sink
-        self._state = JobState(actions or BuiltInActions(), cancellation, MatcherSet())
+        self._state = JobState(
+            actions or BuiltInActions(), cancellation, MatcherSet(frame.root, frame.place.workspace)
+        )
         self._scope = StepScope(
             frame=self._frame,
             state=self._state,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.matcher_set import MatcherSet
     from terraphim_runner.executor.step_log import StepLog
 
+_RUNNERS_OWN = ("start-action", "end-action")
+
 
 class OutputReader:
     """Feed it chunks; lines go to the log, and commands among them are obeyed and hidden."""
@@ -36,9 +38,18 @@ class OutputReader:
     async def _take(self, stream: Stream, lines: list[str]) -> None:
         put, matchers = self._log.put, self._matchers[stream]
         for line in lines:
-            if may_be_command(line) and await self._commands.obey(line):
-                continue
+            if may_be_command(line):
+                if await self._commands.obey(line):
+                    continue
+                line = _disarmed(line)  # noqa: PLW2901
             if matchers.is_active and matchers.find(line, self._log):
                 continue
             put(line)
         self._log.flush()
+
+
+def _disarmed(line: str) -> str:
+    """Take from output what only the runner may say: where an action begins and ends."""
+    for mark in _RUNNERS_OWN:
+        line = line.replace(f"##[{mark}", f"##[\\{mark}")
+    return line
