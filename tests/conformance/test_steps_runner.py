@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.executor.scripted_turn import Kept, frame_of, scope_of
 
 from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
@@ -19,8 +20,8 @@ from terraphim_runner.domain.ident import RunId
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
-from terraphim_runner.executor.frame import status_functions
-from terraphim_runner.expressions.value import is_truthy
+from terraphim_runner.executor.record import StepsRecord
+from terraphim_runner.expressions.condition import condition as parse_condition
 from terraphim_runner.ports.vm import ExitStatus
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.workflow.event_context import EventContext
@@ -42,7 +43,7 @@ def _cases(name: str) -> list[dict[str, Any]]:
     return json.loads(path.read_text())["cases"] if path.exists() else []
 
 
-_STATUS = [case for case in _cases("status-functions.json") if not case.get("in_composite")]
+_STATUS = _cases("status-functions.json")
 _STEPS = [case for case in _cases("steps-runner.json") if "cancelled" not in json.dumps(case["steps"])]
 
 
@@ -53,11 +54,23 @@ class _Silence:
 
 @pytest.mark.skipif(not _STATUS, reason=f"{_TABLES} is not here")
 @pytest.mark.parametrize("case", _STATUS, ids=lambda case: case["id"])
-def test_status_functions_answer_as_the_official_runners(case: dict[str, Any]) -> None:
-    status = Conclusion(case["job_status"] or "success")
+async def test_status_functions_answer_as_the_official_runners(case: dict[str, Any]) -> None:
+    frame = frame_of(Kept())
+    scope = scope_of(frame)
+    _set_status(scope.record, case["job_status"], frame.cancellation)
+    if case.get("in_composite"):
+        scope = scope.nested(record=StepsRecord(), inputs=None, github={})
+        _set_status(scope.record, case["action_status"], frame.cancellation)
 
-    functions = status_functions(status, Cancellation())
-    assert is_truthy(functions[case["expr"].removesuffix("()")]()) is case["expected"]
+    condition = parse_condition(case["expr"])
+    assert await scope.evaluate(condition.evaluate) is case["expected"]
+
+
+def _set_status(record: StepsRecord, status: str | None, cancellation: Cancellation) -> None:
+    if status == "failure":
+        record.fail()
+    elif status == "cancelled":
+        cancellation.request()
 
 
 @pytest.mark.skipif(not _STEPS, reason=f"{_TABLES} is not here")
