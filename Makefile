@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup host image run test test-unit test-vm check fmt lint types layers bench soak faults oracle lock clean
+.PHONY: help setup host image run test test-unit test-vm check fmt lint types layers bench soak faults long-output oracle lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ soak: image ## 200 cold boots and 1,000 restores under load
 
 faults: image ## 100 runs with randomised faults; then nothing may be left
 	$(BIN)/python -m bench.faults
+
+long-output: setup host ## a step that prints 1 GiB: complete, in order, masked, in bounded memory
+	TERRAPHIM_TEST_OUTPUT_MIB=1024 $(PYTEST) -s --timeout 3600 tests/contract/test_long_output.py
 
 oracle: setup ## compare with GitHub's own evaluator and parser from npm
 	$(BIN)/python -m tests.oracle

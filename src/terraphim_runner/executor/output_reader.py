@@ -10,7 +10,7 @@ from terraphim_runner.ports.vm import Stream
 
 if TYPE_CHECKING:
     from terraphim_runner.executor.command_processor import CommandProcessor
-    from terraphim_runner.executor.matcher_set import MatcherSet
+    from terraphim_runner.executor.matcher_set import MatcherSet, OpenMatchers
     from terraphim_runner.executor.step_log import StepLog
 
 _RUNNERS_OWN = ("start-action", "end-action")
@@ -36,7 +36,14 @@ class OutputReader:
             await self._take(stream, splitter.finish())
 
     async def _take(self, stream: Stream, lines: list[str]) -> None:
-        put, matchers = self._log.put, self._matchers[stream]
+        text = "\n".join(lines)  # most output has nothing to look at: that is told faster of all of it at once
+        if self._matchers[stream].is_active or may_be_command(text):
+            await self._look_at(lines, self._matchers[stream])
+        else:
+            self._log.put_lines(lines, text)
+        self._log.flush()
+
+    async def _look_at(self, lines: list[str], matchers: OpenMatchers) -> None:
         for line in lines:
             if may_be_command(line):
                 if await self._commands.obey(line):
@@ -44,8 +51,7 @@ class OutputReader:
                 line = _disarmed(line)  # noqa: PLW2901
             if matchers.is_active and matchers.find(line, self._log):
                 continue
-            put(line)
-        self._log.flush()
+            self._log.put(line)
 
 
 def _disarmed(line: str) -> str:

@@ -46,6 +46,13 @@ class StepLog:
         """Take a line, to be sent with the next `flush`."""
         self._lines.append(self._masker.mask(line))
 
+    def put_lines(self, lines: list[str], text: str) -> None:
+        """Take lines that are `text` together."""
+        if self._masker.mask(text) == text:
+            self._lines += lines
+        else:
+            self._lines += map(self._masker.mask, lines)
+
     def flush(self) -> None:
         """Send the lines taken so far."""
         if self._lines:

@@ -30,9 +30,9 @@ class WorkflowCommand:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-def may_be_command(line: str) -> bool:
-    """Tell cheaply whether a line has to be looked at."""
-    return "::" in line or _BRACKET in line
+def may_be_command(text: str) -> bool:
+    """Tell cheaply whether a line, or one of several, has to be looked at."""
+    return "::" in text or _BRACKET in text
 
 
 def parse_workflow_command(line: str, names: Container[str] = COMMANDS) -> WorkflowCommand | None:
