@@ -51,7 +51,7 @@ def test_p8_p9_a_flood_of_output_is_complete_in_order_masked_and_takes_bounded_m
             digest.update(line.encode() + b"\n")
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    print(f"{_MIB / (time.monotonic() - started_s):.0f} MiB/s, {usage.ru_maxrss / 1024:.0f} MiB of memory")
+    print(f"{_MIB / (time.monotonic() - started_s):.0f} MiB/s, {usage.ru_maxrss / 1024:.0f} MiB of memory")  # noqa: T201  # figures, for -s
 
     assert process.returncode == 0
     assert count == _LINES

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import anyio
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+RUN_CANCELLED = "the run was cancelled"
 
 
 class Cancellation:
-    """A request to stop in good order: steps with `always()` and the clean-up still run.
+    """A request to stop a run, or one job of it, in good order: steps with `always()` and the clean-up still run.
 
-    One with a parent is also requested when its parent is: a job's, of a run.
+    Its time for that is limited: after it, `insist` ends what still runs, and no step begins any more.
     """
 
-    def __init__(self, parent: Cancellation | None = None) -> None:
+    def __init__(self) -> None:
         """Start unrequested."""
         self.reason = RUN_CANCELLED
         self._requested = anyio.Event()
-        self._parent = parent
+        self._insisted = anyio.Event()
 
-    def request(self) -> None:
-        """Ask; may be repeated. The parent does not hear of it."""
-        self._requested.set()
+    def request(self, reason: str = RUN_CANCELLED) -> None:
+        """Ask; may be repeated, the first reason stays."""
+        if not self._requested.is_set():
+            self.reason = reason
+            self._requested.set()
+
+    def insist(self) -> None:
+        """Be out of patience; may be repeated."""
+        self._insisted.set()
 
     @property
     def is_requested(self) -> bool:
         """Whether somebody asked."""
-        return self._requested.is_set() or (self._parent is not None and self._parent.is_requested)
+        return self._requested.is_set()
+
+    @property
+    def is_insisted(self) -> bool:
+        """Whether the time to end in good order is over."""
+        return self._insisted.is_set()
 
     @property
     def is_insisted(self) -> bool:
@@ -38,13 +46,8 @@ class Cancellation:
 
     async def wait_requested(self) -> None:
         """Wait until somebody asks."""
-        async with anyio.create_task_group() as tasks:
-            if self._parent is not None:
-                tasks.start_soon(_relay, self._parent.wait_requested, tasks.cancel_scope)
-            await self._requested.wait()
-            tasks.cancel_scope.cancel()
+        await self._requested.wait()
 
-
-async def _relay(wait: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> None:
-    await wait()
-    scope.cancel()
+    async def wait_insisted(self) -> None:
+        """Wait until the time to end in good order is over."""
+        await self._insisted.wait()

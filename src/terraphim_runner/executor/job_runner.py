@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobResult, JobStarted
 from terraphim_runner.executor.beside import running_beside
-from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.checkout import BuiltInActions
 from terraphim_runner.executor.job_state import JobState
 from terraphim_runner.executor.job_steps import JobSteps, what_failed
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.action_runner import ActionRunner
     from terraphim_runner.executor.frame import JobFrame
 
-_CANCEL_TIMEOUT_S = 300.0  # GitHub's: how long a cancelled job may go on with `always()` and post steps
-
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
@@ -38,22 +35,29 @@ class JobEnd:
 class JobRunner:
     """One leg of a job in the run's session."""
 
-    def __init__(
-        self, frame: JobFrame, *, timeout_s: float, is_tolerated: bool, actions: ActionRunner | None = None
+    def __init__(  # one settled value each
+        self,
+        frame: JobFrame,
+        *,
+        timeout_s: float,
+        cancel_timeout_s: float,
+        is_tolerated: bool,
+        actions: ActionRunner | None = None,
     ) -> None:
-        """Run in `frame`; a failure of a tolerated job counts as success for the jobs that need it."""
-        cancellation = Cancellation(frame.cancellation)
-        self._frame = replace(frame, cancellation=cancellation)
+        """Run in `frame`; a failure of a tolerated job counts as success for the jobs that need it.
+
+        Longer than `timeout_s` cancels the job; a cancelled one has `cancel_timeout_s` to end in good order.
+        """
+        self._frame = frame
         self._timeout_s = timeout_s
+        self._cancel_timeout_s = cancel_timeout_s
         self._is_tolerated = is_tolerated
-        self._is_late = False
         self._clock = frame.run.clock
         self._sink = frame.run.sink
-        self._state = JobState(
-            actions or BuiltInActions(), cancellation, MatcherSet(frame.root, frame.place.workspace)
-        )
+        matchers = MatcherSet(frame.root, frame.place.workspace)
+        self._state = JobState(actions or BuiltInActions(), matchers)
         self._scope = StepScope(
-            frame=self._frame,
+            frame=frame,
             state=self._state,
             record=self._state.record,
             environment=StepEnvironment(),
@@ -82,16 +86,14 @@ class JobRunner:
             raise self._steps.trouble
 
     async def _watch_time(self) -> None:
-        """Cancel the job when its time is up; end it when the time of a cancelled job is."""
         async with running_beside(self._cancel_when_late):
-            await self._state.cancellation.wait_requested()
-        await self._clock.sleep_s(_CANCEL_TIMEOUT_S)
-        self._state.expiry.request()
+            await self._frame.cancellation.wait_requested()
+        await self._clock.sleep_s(self._cancel_timeout_s)
+        self._frame.cancellation.insist()
 
     async def _cancel_when_late(self) -> None:
         await self._clock.sleep_s(self._timeout_s)
-        self._is_late = True
-        self._state.cancellation.request()
+        self._frame.cancellation.request(f"it took longer than {self._timeout_s / 60:g} minutes")
 
     async def _end(self, duration_s: float) -> JobEnd:
         conclusion, reason = self._conclusion()
@@ -117,10 +119,8 @@ class JobRunner:
         steps, trouble = self._steps.results, self._steps.trouble
         if trouble is not None:
             return Conclusion.FAILURE, what_failed(trouble)
-        if self._is_late:
-            return Conclusion.CANCELLED, f"it took longer than {self._timeout_s / 60:g} minutes"
-        if self._state.cancellation.is_requested:
-            return Conclusion.CANCELLED, "the run was cancelled"
+        if self._frame.cancellation.is_requested:
+            return Conclusion.CANCELLED, self._frame.cancellation.reason
         if self._state.record.status is Conclusion.FAILURE:
             failed = next(step for step in steps if step.conclusion is Conclusion.FAILURE)
             return Conclusion.FAILURE, f"step {failed.number} failed: {failed.name}"

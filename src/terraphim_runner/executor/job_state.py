@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.record import StepsRecord
 
 if TYPE_CHECKING:
@@ -20,15 +19,8 @@ class JobState:
     """One job under way."""
 
     actions: ActionRunner  # runs `uses` steps
-    cancellation: Cancellation  # of the job: by its run, by a sibling, or because its time is up
     matchers: MatcherSet
-    expiry: Cancellation = field(default_factory=Cancellation)  # the time a cancelled job is given is up, too
     record: StepsRecord = field(default_factory=StepsRecord)  # of the job's own steps
     posts: list[PostStep] = field(default_factory=list)  # a stack: what was pushed last runs first
     # What steps leave running, until the job's end: a server that one step starts is there for the next.
     executions: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    @property
-    def status(self) -> str:
-        """Give `job.status`."""
-        return "cancelled" if self.cancellation.is_requested else self.record.status.value

@@ -57,12 +57,15 @@ class StepRunner:
         self._is_background = is_background
         self._perform = work or self._work
         self._clock = scope.frame.run.clock
+        self._cancellation = scope.frame.cancellation
         self._stop = Stop(self._clock)
         self._timeout_minutes: float | None = None
 
     async def prepare(self) -> StepEnd | None:
         """Evaluate what decides whether the step runs; give its end if it does not."""
         step = self._step
+        if self._cancellation.is_insisted:
+            return StepEnd(Conclusion.SKIPPED, reason="the time for steps after the cancellation is over")
         files = command_file_paths(self._list.frame.place.temp, self._heading.label)
         try:
             own = self._list.with_step(github={"action": step.id, **files})
@@ -110,8 +113,8 @@ class StepRunner:
         condition = self._step.condition
         if condition.written:
             return f"its condition is false: {condition.text}"
-        if self._list.state.cancellation.is_requested:
-            return "the run was cancelled"
+        if self._cancellation.is_requested:
+            return self._cancellation.reason
         return "an earlier step failed"
 
     async def _set_timeout(self) -> None:
@@ -121,14 +124,14 @@ class StepRunner:
 
     async def _watch(self) -> None:
         """Stop the step when its time is up, its job is cancelled, or what it belongs to is stopped."""
-        state = self._list.state
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._insist_after, self._cancellation.wait_insisted)
             if self._timeout_minutes:
                 tasks.start_soon(self._stop_when_late, self._timeout_minutes)
             if self._outer is not None:
                 tasks.start_soon(self._stop_after, self._outer.wait_requested)
-            tasks.start_soon(self._stop_after, state.expiry.wait_requested)
-            if self._is_background or not state.cancellation.is_requested:
+                tasks.start_soon(self._insist_after, self._outer.wait_insisted)
+            if self._is_background or not self._cancellation.is_requested:
                 tasks.start_soon(self._stop_when_cancelled)
 
     async def _stop_when_late(self, minutes: float) -> None:
@@ -139,9 +142,13 @@ class StepRunner:
         await wait()
         self._stop.request(StopReason.CANCELLED)
 
+    async def _insist_after(self, wait: Callable[[], Awaitable[None]]) -> None:
+        await wait()
+        self._stop.insist()
+
     async def _stop_when_cancelled(self) -> None:
         """Stop the step if it would not run in a cancelled job: with `always()` it goes on, as on GitHub."""
-        await self._list.state.cancellation.wait_requested()
+        await self._cancellation.wait_requested()
         try:
             goes_on = not self._is_background and await self._is_due()
         except ExpressionError:
@@ -156,9 +163,9 @@ class StepRunner:
                 return end
             case StopReason.CANCELLED:
                 self._log.tell_error("The operation was canceled.")
-                return StepEnd(
-                    Conclusion.CANCELLED, end.exit_code, "the run was cancelled", end.outputs, end.state
-                )
+                by_job = self._cancellation.is_requested
+                reason = self._cancellation.reason if by_job else "another step cancelled it"
+                return StepEnd(Conclusion.CANCELLED, end.exit_code, reason, end.outputs, end.state)
             case StopReason.TIMED_OUT:
                 reason = (
                     f"The action '{self._heading.name}' has timed out after {self._timeout_minutes:g} minutes."

@@ -65,7 +65,7 @@ class StepScope:
         """
         hashes = self.hashes or FileHashes(self.frame.root, self.frame.place.workspace)
         while True:
-            functions = status_functions(self.record.status, self.state.cancellation)
+            functions = status_functions(self.record.status, self.frame.cancellation)
             try:
                 return function(run_scope(self._contexts(), {**functions, "hashFiles": hashes.function}))
             except FilesNotHashed as missing:
@@ -94,7 +94,7 @@ class StepScope:
         return {
             "github": self._github(),
             "env": self.env_context(),
-            "job": {"status": self.state.status},
+            "job": {"status": self._job_status()},
             "steps": self.record.as_context(),
             "runner": frame.runner,
             "secrets": frame.secrets,
@@ -104,3 +104,6 @@ class StepScope:
             "needs": {job: needed.as_context() for job, needed in frame.needs.items()},
             "inputs": self.inputs,
         }
+
+    def _job_status(self) -> str:
+        return "cancelled" if self.frame.cancellation.is_requested else self.state.record.status.value

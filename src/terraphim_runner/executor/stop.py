@@ -36,6 +36,7 @@ class Stop:
         """Start unrequested."""
         self._clock = clock
         self._requested = anyio.Event()
+        self._insisted = anyio.Event()
         self.reason: StopReason | None = None
 
     def request(self, reason: StopReason) -> None:
@@ -43,17 +44,32 @@ class Stop:
         self.reason = self.reason or reason
         self._requested.set()
 
+    def insist(self) -> None:
+        """Stop the step without more ado: what it runs is killed."""
+        self.request(StopReason.CANCELLED)
+        self._insisted.set()
+
     async def wait_requested(self) -> None:
         """Wait until the step is to stop."""
         await self._requested.wait()
+
+    async def wait_insisted(self) -> None:
+        """Wait until there is no more time for the step."""
+        await self._insisted.wait()
 
     async def guard(self, execution: Execution) -> None:
         """Wait until the step is to stop, then send the signals one after the other; cancel this when it ended."""
         await self._requested.wait()
         for number, grace_s in _LADDER:
-            await execution.signal(number)
-            await self._clock.sleep_s(grace_s)
+            if not self._insisted.is_set():
+                await execution.signal(number)
+                await self._wait_out(grace_s)
         await execution.signal(signal.SIGKILL)
+
+    async def _wait_out(self, grace_s: float) -> None:
+        with anyio.CancelScope() as scope:
+            async with running_beside(partial(_cancel_after, self._insisted.wait, scope)):
+                await self._clock.sleep_s(grace_s)
 
     @asynccontextmanager
     async def cutting_short(self) -> AsyncIterator[None]:
@@ -63,6 +79,6 @@ class Stop:
                 yield
 
 
-async def _cancel_after(wait: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> None:
+async def _cancel_after(wait: Callable[[], Awaitable[object]], scope: anyio.CancelScope) -> None:
     await wait()
     scope.cancel()

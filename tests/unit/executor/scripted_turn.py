@@ -101,7 +101,7 @@ def frame_of(
 
 def scope_of(frame: JobFrame) -> StepScope:
     matchers = MatcherSet(frame.root, frame.place.workspace)
-    state = JobState(BuiltInActions(), frame.cancellation, matchers)
+    state = JobState(BuiltInActions(), matchers)
     return StepScope(frame, state, state.record, StepEnvironment(), frame.inputs)
 
 

@@ -169,14 +169,16 @@ async def test_a_step_that_always_runs_is_not_stopped_by_a_cancel_that_comes_whi
 
 
 async def test_a_cancelled_job_that_does_not_come_to_its_end_is_ended_after_five_minutes() -> None:
-    steps = "- run: server\n  if: always()"
+    steps = "- run: server\n  if: always()\n- run: tidy\n  if: always()"
     async with scripted_world(server=_SERVER) as world, _running(world, job_of(steps)) as results:
         world.cancellation.request()
         await world.clock.advance_s(299.0)
         assert results == []
-        await world.clock.advance_s(10.0)
+        await world.clock.advance_s(1.0)
 
-    assert _conclusions(results[0]) == ["cancelled"]
+    assert _conclusions(results[0]) == ["cancelled", "skipped"]
+    assert results[0].jobs[0].steps[0].exit_code == 137
+    assert results[0].jobs[0].steps[1].reason == "the time for steps after the cancellation is over"
 
 
 async def test_a_job_that_takes_too_long_is_cancelled_and_tidies_up() -> None:
