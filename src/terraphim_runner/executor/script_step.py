@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.executor.shell import ShellInvalid, make_script
 from terraphim_runner.executor.step_process import ProcessCall, StepProcess
-from terraphim_runner.workflow.evaluation import evaluate_string
+from terraphim_runner.expressions.value import Object, to_string
+from terraphim_runner.workflow.evaluation import evaluate_string, evaluate_template
 from terraphim_runner.workflow.job import Defaults
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ async def run_script(step: RunStep, turn: Turn) -> StepEnd:
 
 def _call(step: RunStep, turn: Turn, expressions: Scope) -> ProcessCall | ShellInvalid:
     scope = turn.scope
-    shell = _text(step.shell or _default(scope, "shell"), expressions)
-    directory = _text(step.working_directory or _default(scope, "working_directory"), expressions)
+    shell = _setting(step.shell, scope, "shell", expressions)
+    directory = _setting(step.working_directory, scope, "working-directory", expressions)
     try:
         script = make_script(
             evaluate_string(step.run, expressions), shell=shell, stem=f"{scope.frame.place.temp}/step-{turn.label}"
@@ -50,16 +51,21 @@ def _call(step: RunStep, turn: Turn, expressions: Scope) -> ProcessCall | ShellI
     )
 
 
-def _default(scope: StepScope, name: str) -> Template | None:
-    """Give a default of the job, else of the workflow; the steps of an action have none."""
-    if scope.is_nested:
-        return None
+def _setting(own: Template | None, scope: StepScope, name: str, expressions: Scope) -> str | None:
+    """Give what the step says, else its job, else its workflow; the steps of an action have no defaults."""
+    if own is not None or scope.is_nested:
+        return None if own is None else evaluate_string(own, expressions)
     for defaults in (scope.frame.job.defaults, scope.frame.workflow.defaults):
-        value: Template | None = getattr(defaults, name) if isinstance(defaults, Defaults) else None
-        if value is not None:
+        if defaults is not None and (value := _default(defaults, name, expressions)):
             return value
     return None
 
 
-def _text(template: Template | None, expressions: Scope) -> str | None:
-    return None if template is None else evaluate_string(template, expressions)
+def _default(defaults: Defaults | Template, name: str, expressions: Scope) -> str | None:
+    if isinstance(defaults, Defaults):
+        template = defaults.shell if name == "shell" else defaults.working_directory
+        return None if template is None else evaluate_string(template, expressions)
+    data = evaluate_template(defaults, expressions)
+    run = data.get("run") if isinstance(data, Object) else None
+    value = run.get(name) if isinstance(run, Object) else None
+    return None if value is None else to_string(value)

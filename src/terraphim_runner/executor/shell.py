@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from dataclasses import dataclass
+
+from terraphim_runner.executor.argument import split_arguments
 
 _PLACEHOLDER = "{0}"
 
@@ -17,6 +19,7 @@ _ARGUMENTS = {
 _SUFFIXES = {"bash": ".sh", "sh": ".sh", "python": ".py", "pwsh": ".ps1"}
 # Without `shell:` it is plain bash: no pipefail, which is the difference from `shell: bash`.
 _UNNAMED = "bash -e {0}"
+_BRACE = re.compile(r"\{\{|\}\}|\{0\}|[{}]")
 
 WINDOWS_ONLY = frozenset({"cmd", "powershell"})
 
@@ -41,11 +44,9 @@ def make_script(run: str, *, shell: str | None, stem: str) -> Script:
         ShellInvalid: see there; the message says what is wrong.
     """
     template = _template(shell)
-    path = stem + _SUFFIXES.get(shell or "bash", "")
-    text = _fix(run, shell)
-    return Script(
-        argv=tuple(word.replace(_PLACEHOLDER, path) for word in shlex.split(template)), path=path, text=text
-    )
+    program = template.partition(" ")[0]
+    path = stem + _SUFFIXES.get(program, "")
+    return Script(argv=split_arguments(_format(template, path)), path=path, text=_complete(run, program))
 
 
 def check_shell(shell: str | None) -> None:
@@ -54,31 +55,43 @@ def check_shell(shell: str | None) -> None:
     Raises:
         ShellInvalid: see there.
     """
-    _template(shell)
+    _format(_template(shell), "")
 
 
 def _template(shell: str | None) -> str:
     if not shell:
         return _UNNAMED
-    if shell in _ARGUMENTS:
-        return f"{shell} {_ARGUMENTS[shell]}"
-    if shell in WINDOWS_ONLY:
-        raise ShellInvalid(f"the shell '{shell}' exists only on Windows")
-    if _PLACEHOLDER not in shell:
+    program, _, arguments = shell.partition(" ")
+    if program in WINDOWS_ONLY:
+        raise ShellInvalid(f"the shell '{program}' exists only on Windows")
+    arguments = arguments.lstrip() or _ARGUMENTS.get(program, "")
+    if _PLACEHOLDER not in arguments:
         raise ShellInvalid(
             f"invalid shell option '{shell}': it must be a built-in (bash, sh, python, pwsh) or a format string "
             "containing '{0}'"
         )
-    try:
-        shlex.split(shell)
-    except ValueError as error:
-        raise ShellInvalid(f"invalid shell option '{shell}': {error}") from error
-    return shell
+    return f"{program} {arguments}"
 
 
-def _fix(run: str, shell: str | None) -> str:
-    text = run.replace("\r\n", "\n")
-    if shell == "pwsh":
+def _format(template: str, path: str) -> str:
+    """Put the path in, by the rules of .NET's format strings: braces are doubled."""
+
+    def replace(found: re.Match[str]) -> str:
+        match found[0]:
+            case "{0}":
+                return path
+            case "{{" | "}}":
+                return found[0][0]
+            case _:
+                raise ShellInvalid(
+                    f"invalid shell option '{template}': a brace that is none of '{{0}}' is doubled"
+                )
+
+    return _BRACE.sub(replace, template)
+
+
+def _complete(run: str, program: str) -> str:
+    if program == "pwsh":
         last = "if ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) { exit $LASTEXITCODE }"
-        return f"$ErrorActionPreference = 'stop'\n{text}\n{last}"
-    return text + "\n"
+        return f"$ErrorActionPreference = 'stop'\n{run}\n{last}"
+    return run

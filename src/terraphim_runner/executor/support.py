@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
 from terraphim_runner.executor.checkout import CHECKOUT
 from terraphim_runner.executor.shell import ShellInvalid, check_shell
-from terraphim_runner.workflow.job import CallJob, Container
+from terraphim_runner.workflow.job import CallJob, Container, Defaults
 from terraphim_runner.workflow.step import RunStep, UsesStep, in_order
 from terraphim_runner.workflow.value import Template, TemplateMap
 
@@ -28,6 +28,7 @@ _FALSE = frozenset({"", "false"})
 def unsupported(plan: RunPlan) -> list[Diagnostic]:
     """Find everything in the jobs of a plan that would not do what it says."""
     faults = [diagnostic for planned in plan.jobs for diagnostic in _job_faults(planned.job)]
+    faults += _default_faults(plan.workflow.defaults)
     if plan.workflow.concurrency is not None:
         faults.insert(0, _fault(plan.workflow.concurrency.span, "concurrency groups"))
     return faults
@@ -37,6 +38,7 @@ def _job_faults(job: Job) -> Iterator[Diagnostic]:
     if isinstance(job, CallJob):
         return
     yield from _feature_faults(job)
+    yield from _default_faults(job.defaults)
     for step in in_order(job.steps):
         yield from _step_faults(step)
 
@@ -58,19 +60,25 @@ def _feature_faults(job: NormalJob) -> Iterator[Diagnostic]:
 def _step_faults(step: Step) -> Iterator[Diagnostic]:
     match step:
         case RunStep():
-            shell = step.shell.literal if isinstance(step.shell, Template) else step.shell and step.shell.value
-            yield from _shell_faults(shell, step.shell.span if step.shell else step.span)
+            yield from _shell_faults(step.shell)
         case UsesStep():
             yield from _uses_faults(step)
         case _:
             pass
 
 
-def _shell_faults(shell: str | None, span: Span) -> Iterator[Diagnostic]:
+def _default_faults(defaults: Defaults | Template | None) -> Iterator[Diagnostic]:
+    if isinstance(defaults, Defaults):
+        yield from _shell_faults(defaults.shell)
+
+
+def _shell_faults(shell: Template | None) -> Iterator[Diagnostic]:
+    if shell is None or shell.literal is None:
+        return
     try:
-        check_shell(shell)
+        check_shell(shell.literal)
     except ShellInvalid as error:
-        yield Diagnostic(span, Severity.ERROR, "invalid-shell", str(error))
+        yield Diagnostic(shell.span, Severity.ERROR, "invalid-shell", str(error))
 
 
 def _uses_faults(step: UsesStep) -> Iterator[Diagnostic]:
