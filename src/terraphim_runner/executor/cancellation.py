@@ -39,11 +39,6 @@ class Cancellation:
         """Whether the time to end in good order is over."""
         return self._insisted.is_set()
 
-    @property
-    def is_insisted(self) -> bool:
-        """Whether the time to end in good order is over."""
-        return self._insisted.is_set()
-
     async def wait_requested(self) -> None:
         """Wait until somebody asks."""
         await self._requested.wait()

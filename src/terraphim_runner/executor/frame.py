@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.expressions.limit import MAX_TEMPLATE_MEMORY
-from terraphim_runner.expressions.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -75,7 +75,19 @@ class JobPlace:
 
 def github_context(run: Mapping[str, Any], *, job_id: str, place: JobPlace) -> dict[str, Any]:
     """Complete the run's `github` context for one job."""
-    return {**run, "job": job_id, "workspace": place.workspace, "event_path": place.event_path}
+    visibility = _visibility(run.get("event"))
+    return {
+        "action_ref": "",
+        "action_repository": "",
+        "artifact_cache_size_limit": "10",
+        "job_workflow_sha": run.get("workflow_sha", ""),
+        "secret_source": "Actions",
+        **({"repository_visibility": visibility} if visibility else {}),
+        **run,
+        "job": job_id,
+        "workspace": place.workspace,
+        "event_path": place.event_path,
+    }
 
 
 def github_environment(context: Mapping[str, Any]) -> dict[str, str]:
@@ -86,6 +98,20 @@ def github_environment(context: Mapping[str, Any]) -> dict[str, str]:
         if value is not None:
             environment[f"GITHUB_{name.upper()}"] = _text(value)
     return environment
+
+
+def job_context(github: Mapping[str, Any], *, file: str, status: str) -> dict[str, Any]:
+    """Give the `job` context of a job that is written in `file`; there are no containers, and no check run."""
+    repository = github.get("repository", "")
+    return {
+        "status": status,
+        "container": {},
+        "services": {},
+        "workflow_ref": f"{repository}/{file}@{github.get('ref', '')}",
+        "workflow_sha": github.get("workflow_sha", ""),
+        "workflow_repository": repository,
+        "workflow_file_path": file,
+    }
 
 
 def runner_context(place: JobPlace, *, name: str, architecture: str) -> dict[str, str]:
@@ -102,8 +128,15 @@ def runner_context(place: JobPlace, *, name: str, architecture: str) -> dict[str
 
 
 def runner_environment(context: Mapping[str, str]) -> dict[str, str]:
-    """Give the `RUNNER_*` variables of a step."""
-    return {f"RUNNER_{name.upper()}": value for name, value in context.items()}
+    """Give the `RUNNER_*` variables of a step, and what tools look for in their stead."""
+    variables = {f"RUNNER_{name.upper()}": value for name, value in context.items()}
+    return {"AGENT_TOOLSDIRECTORY": context.get("tool_cache", ""), **variables}
+
+
+def _visibility(event: object) -> str:
+    repository = event.get("repository") if isinstance(event, dict) else None
+    value = repository.get("visibility") if isinstance(repository, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _text(value: object) -> str:

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.job import NormalJob
     from terraphim_runner.workflow.run_plan import LegPlan
 
-DEFAULT_TIMEOUT_MINUTES = 360.0  # GitHub's
-_CANCEL_TIMEOUT_S = 300.0  # GitHub's, too
+_T = TypeVar("_T")
 
 
 def planned_job(job: NormalJob, leg: LegPlan) -> PlannedJob:
@@ -106,23 +105,10 @@ class GraphRunner:
             case _:
                 assert_never(action)
 
-    async def _run_leg(self, plan: JobPlan, leg: LegPlan) -> NeedsRecord:
-        try:
-            settled = self._settle(plan, leg)
-        except WorkflowError as error:
-            return self._end_leg(plan.job, leg, Conclusion.FAILURE, str(error))
-        async with self._frame.session.open_root(RootSpec(_slug(leg.key))) as root:
-            place = place_in(root, self._frame.github)
-            await set_up(root, place, self._frame.event_payload)
-            frame = self._job_frame(plan.job, leg, settled, root, place)
-            runner = JobRunner(
-                frame,
-                timeout_s=settled.timeout_s,
-                cancel_timeout_s=_CANCEL_TIMEOUT_S,
-                is_tolerated=settled.is_tolerated,
-            )
-            await self._run_and_tidy(runner, root, place)
-        return runner.end.needs if runner.end is not None else NeedsRecord(Conclusion.FAILURE)
+    def _start(self, function: Callable[[_T], Coroutine[Any, Any, None]], argument: _T) -> None:
+        if self._tasks is None:
+            raise StateError("nothing can start before the graph runs")
+        self._tasks.start_soon(function, argument)
 
     async def _run_leg(self, leg: LegState) -> None:
         plan = leg.job.plan

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from terraphim_runner.executor.file_hash import FileHashes, FilesNotHashed
-from terraphim_runner.executor.frame import run_scope, status_functions
+from terraphim_runner.executor.frame import status_functions
 from terraphim_runner.executor.github_context import (
     github_environment,
+    job_context,
     runner_environment,
 )
+from terraphim_runner.executor.scope import run_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,7 +75,7 @@ class StepScope:
 
     def variables(self) -> dict[str, str]:
         """Give the whole environment of a command; later sources override earlier ones."""
-        contexts = {**github_environment(self._github()), **runner_environment(self.frame.runner)}
+        contexts = {**github_environment(self._github()), **runner_environment(self._runner())}
         environment = {**self.frame.root.environment, "CI": "true", **self.env_context(), **contexts}
         if self.environment.path:
             environment["PATH"] = ":".join([*self.environment.path, environment.get("PATH", "")])
@@ -84,7 +86,8 @@ class StepScope:
         return {**self.frame.run.env, **self.frame.env, **self.environment.variables, **self.env}
 
     def _github(self) -> dict[str, Any]:
-        github = {**self.frame.github, **self.github}
+        token = self.frame.secrets.get("GITHUB_TOKEN", "")
+        github = {**self.frame.github, "token": token, **self.github}
         if self.is_nested:
             github["action_status"] = self.record.status.value
         return github
@@ -94,9 +97,9 @@ class StepScope:
         return {
             "github": self._github(),
             "env": self.env_context(),
-            "job": {"status": self._job_status()},
+            "job": job_context(frame.github, file=frame.workflow.file, status=self._job_status()),
             "steps": self.record.as_context(),
-            "runner": frame.runner,
+            "runner": self._runner(),
             "secrets": frame.secrets,
             "vars": frame.variables,
             "strategy": frame.strategy,
@@ -104,6 +107,9 @@ class StepScope:
             "needs": {job: needed.as_context() for job, needed in frame.needs.items()},
             "inputs": self.inputs,
         }
+
+    def _runner(self) -> dict[str, str]:
+        return {**self.frame.runner, **({"debug": "1"} if self.frame.is_debugging else {})}
 
     def _job_status(self) -> str:
         return "cancelled" if self.frame.cancellation.is_requested else self.state.record.status.value

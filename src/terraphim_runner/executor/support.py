@@ -8,6 +8,7 @@ from terraphim_runner.domain.diagnostic import Diagnostic, Severity
 from terraphim_runner.executor.checkout import CHECKOUT
 from terraphim_runner.executor.shell import ShellInvalid, check_shell
 from terraphim_runner.workflow.job import CallJob, Container, Defaults
+from terraphim_runner.workflow.run_plan import CallPlan
 from terraphim_runner.workflow.step import RunStep, UsesStep, in_order
 from terraphim_runner.workflow.value import Template, TemplateMap
 
@@ -27,11 +28,20 @@ _FALSE = frozenset({"", "false"})
 
 def unsupported(plan: RunPlan) -> list[Diagnostic]:
     """Find everything in the jobs of a plan that would not do what it says."""
-    faults = [diagnostic for planned in plan.jobs for diagnostic in _job_faults(planned.job)]
-    faults += _default_faults(plan.workflow.defaults)
-    if plan.workflow.concurrency is not None:
-        faults.insert(0, _fault(plan.workflow.concurrency.span, "concurrency groups"))
-    return faults
+    faults = [*_default_faults(plan.workflow.defaults), *_job_list_faults(plan.jobs)]
+    return list(dict.fromkeys(faults))  # a workflow that is called twice has its faults once
+
+
+def _job_list_faults(plans: Iterable[AnyJobPlan]) -> Iterator[Diagnostic]:
+    """Walk the jobs, those of called workflows where they are called, late ones too."""
+    for plan in plans:
+        yield from _job_faults(plan.job)
+        if isinstance(plan, CallPlan):
+            yield from _default_faults(plan.workflow.defaults)
+            for job in plan.workflow.jobs:
+                yield from _job_faults(job)
+            for leg in plan.legs:
+                yield from _job_list_faults(leg.jobs)
 
 
 def _job_faults(job: Job) -> Iterator[Diagnostic]:

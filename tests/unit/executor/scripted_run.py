@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from terraphim_runner.adapters.memory.clock import ManualClock
+from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
@@ -40,6 +41,7 @@ class World:
         self.ledger = MemoryLedger()
         self.provider = MemoryProvider(self.clock, self._script)
         self.manager = SessionManager(self.provider, self.ledger, self.clock, SessionLimits())
+        self.groups = MemoryConcurrencyGroups()
         self.cancellation = Cancellation()
         self.events: list[RunEvent] = []
         self.scripts: list[str] = []
@@ -55,7 +57,7 @@ class World:
         return [line for event in self.of(StepOutput) for line in event.lines]
 
     async def run(self, text: str, work_tree: WorkTree | None = None) -> RunFinished:
-        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self)
+        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self, self.groups)
         request = replace(request_of(text), work_tree=work_tree)
         return await executor.execute_workflow(request, self.cancellation)
 
