@@ -9,13 +9,20 @@ from rich.text import Text
 
 from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.live_row import MAX_WIDTH, conclusion_style, mark, row
-from terraphim_runner.cli.phrase import ledger_evidence, one_line, step_facts, vm_evidence
+from terraphim_runner.cli.phrase import count, ledger_evidence, one_line, step_facts, vm_evidence
 from terraphim_runner.domain.conclusion import Conclusion
+from terraphim_runner.domain.event import AnnotationLevel
 
 if TYPE_CHECKING:
+    from terraphim_runner.cli.annotation_list import AnnotationList
     from terraphim_runner.domain.event import JobResult, RunFinished
 
 _MANY_STEPS = 40
+_LEVEL_STYLES = {
+    AnnotationLevel.ERROR: "bold red",
+    AnnotationLevel.WARNING: "yellow",
+    AnnotationLevel.NOTICE: "cyan",
+}
 
 
 def summary(workflow: str, result: RunFinished, width: int) -> list[Text]:
@@ -32,6 +39,17 @@ def summary(workflow: str, result: RunFinished, width: int) -> list[Text]:
     if result.hint:
         rows.append(Text(f"    {one_line(result.hint)}", "cyan"))
     return [*rows, Text("")]
+
+
+def annotation_rows(annotations: AnnotationList, result: RunFinished) -> list[Text]:
+    """Draw what steps reported of files and lines."""
+    rows = [
+        Text(f"  {level.value}  ", _LEVEL_STYLES[level]).append(line, "default")
+        for level, line in annotations.lines(result)
+    ]
+    if annotations.left_out:
+        rows.append(Text(f"  and {count(annotations.left_out, 'annotation')} more", "dim"))
+    return [Text(""), *rows] if rows else []
 
 
 def _job_rows(job: JobResult, width: int, *, is_brief: bool) -> list[Text]:

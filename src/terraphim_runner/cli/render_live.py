@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from terraphim_runner.cli.annotation_list import AnnotationList
 from terraphim_runner.cli.live_block import block
 from terraphim_runner.cli.live_row import Frame, conclusion_style, mark
-from terraphim_runner.cli.live_summary import summary
+from terraphim_runner.cli.live_summary import annotation_rows, summary
 from terraphim_runner.cli.log_line import LineKind, parse_line
 from terraphim_runner.cli.phrase import one_line, step_facts
 from terraphim_runner.cli.run_view import RunView
@@ -84,6 +85,7 @@ class LiveRenderer:
         self._writer = writer
         self._painter = painter
         self._console = console
+        self._annotations = AnnotationList()
         self._styles: dict[str, tuple[str, str]] = {}
         self._prefixes: dict[str, str] = {}
         self._has_colours = console.color_system is not None and not console.no_color
@@ -105,8 +107,11 @@ class LiveRenderer:
             case events.Notice():
                 style = {"warning": "yellow", "error": "red"}.get(event.level, "dim")
                 self._write([Text(f"{event.level}: {one_line(event.message)}", style)])
+            case events.Annotation():
+                self._annotations.add(event)  # its line is in the log
             case events.RunFinished():
-                self._write(summary(self._painter.view.workflow, event, self._console.size.width))
+                rows = summary(self._painter.view.workflow, event, self._console.size.width)
+                self._write([*annotation_rows(self._annotations, event), *rows])
             case _:
                 pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from terraphim_runner.cli.annotation_list import AnnotationList
 from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.log_line import LineKind, parse_line
 from terraphim_runner.cli.phrase import (
@@ -53,6 +54,7 @@ class PlainRenderer:
         """Write there, with colours where they are wanted."""
         self._writer = writer
         self._has_colours = has_colours
+        self._annotations = AnnotationList()
 
     def emit(self, event: events.RunEvent) -> None:
         """Write the event's lines."""
@@ -61,10 +63,13 @@ class PlainRenderer:
                 self._write(self._output_lines(event))
             case events.StepSummary():
                 self._write(self._summary_lines(event))
+            case events.Annotation():
+                self._annotations.add(event)  # its line is in the log
             case events.RunFinished():
                 self._write(self._result(event))
-            case events.Annotation():
-                pass  # its line is in the log
+            case events.ConcurrencyQueued():
+                who = event.job or f"run {event.run_id}"
+                self._write([f"{one_line(who)}: {concurrency_queued(event)}"])
             case _:
                 self._write([self._line(event)])
 
@@ -135,9 +140,16 @@ class PlainRenderer:
             for step in job.steps:
                 facts = step_facts(step)
                 yield f"    {step.conclusion.value:<9} {one_line(step.name)}{facts and f' ({facts})'}"
+        yield from self._annotation_lines(result)
         if result.vm is not None:
             yield f"vm: {vm_evidence(result.vm)}"
         yield f"ledger: {ledger_evidence(result)}"
+
+    def _annotation_lines(self, result: events.RunFinished) -> Iterator[str]:
+        for level, line in self._annotations.lines(result):
+            yield f"{level.value}: {line}"
+        if self._annotations.left_out:
+            yield f"and {count(self._annotations.left_out, 'annotation')} more"
 
     def _word(self, conclusion: Conclusion) -> str:
         if not self._has_colours:

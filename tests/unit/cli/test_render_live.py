@@ -78,6 +78,8 @@ def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[e
         "test (3.12) \u2502     # Tests",
         "test (3.12) \u2502     1 failed",
         "test (3.12) \u2502 \u2717 Run tests  exit code 1, 1m 05s",
+        "",
+        "  error  tests/test_sum.py:12: Test failed: expected 2",
         "\u2500" * 59,
         "  \u2717 test (3.12)                                      1m 06s",
         "    \u2713 Check out                                        0.4s",
