@@ -66,6 +66,11 @@ class JobFrame:
     env: Mapping[str, str]  # the workflow's and the job's, evaluated
 
     @property
+    def image(self) -> str:
+        """Give the image that the run's VM type names."""
+        return self.run.session.vm_type.image
+
+    @property
     def is_debugging(self) -> bool:
         """Whether debug messages are shown, which GitHub does for a secret or a variable of this name."""
         return "true" in {each.get("ACTIONS_STEP_DEBUG") for each in (self.secrets, self.variables)}

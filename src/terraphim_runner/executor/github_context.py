@@ -133,6 +133,11 @@ def runner_environment(context: Mapping[str, str]) -> dict[str, str]:
     return {"AGENT_TOOLSDIRECTORY": context.get("tool_cache", ""), **variables}
 
 
+def image_environment(image: str) -> dict[str, str]:
+    """Give what hosted runners say of their image; `ImageOS` is like `ubuntu24`."""
+    return {"ImageOS": image.partition("@")[0].replace("-", ""), "ImageVersion": image}
+
+
 def _visibility(event: object) -> str:
     repository = event.get("repository") if isinstance(event, dict) else None
     value = repository.get("visibility") if isinstance(repository, dict) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from terraphim_runner.executor.record import StepsRecord
 
@@ -24,3 +25,6 @@ class JobState:
     posts: list[PostStep] = field(default_factory=list)  # a stack: what was pushed last runs first
     # What steps leave running, until the job's end: a server that one step starts is there for the next.
     executions: AsyncExitStack = field(default_factory=AsyncExitStack)
+    tracking_id: str = field(
+        default_factory=lambda: f"github_{uuid4()}"
+    )  # by which the runner knows its processes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.errors import FileTransferFailed
 from terraphim_runner.domain.event import AnnotationLevel, SourcePlace
 from terraphim_runner.executor.annotation import parse_number, relative_path
-from terraphim_runner.executor.problem_matcher import Matcher, MatcherInvalid, read_matchers
+from terraphim_runner.executor.problem_matcher import TIMEOUT_S, Matcher, MatcherInvalid, read_matchers
 
 if TYPE_CHECKING:
     from terraphim_runner.executor.problem_matcher import MatcherConfig, Problem
@@ -25,8 +25,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m?")
 class MatcherSet:
     """The matchers of one job, the one added last first; one owner has one."""
 
-    def __init__(self, root: Root, workspace: str) -> None:
-        """Start with none; files are read from `root`."""
+    def __init__(self, root: Root, workspace: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Start with none; files are read from `root`. An expression may take `timeout_s` for a line."""
+        self.timeout_s = timeout_s
         self._root = root
         self.workspace = workspace
         self.configs: list[MatcherConfig] = []
@@ -114,7 +115,9 @@ class OpenMatchers:
         configs = self._set.configs
         if [matcher.config for matcher in self._matchers] != configs:
             known = {id(matcher.config): matcher for matcher in self._matchers}
-            self._matchers = [known.get(id(config)) or Matcher(config) for config in configs]
+            self._matchers = [
+                known.get(id(config)) or Matcher(config, timeout_s=self._set.timeout_s) for config in configs
+            ]
         return self._matchers
 
     def _match(self, matcher: Matcher, text: str, log: StepLog) -> Problem | None:

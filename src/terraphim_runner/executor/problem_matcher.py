@@ -57,9 +57,10 @@ class Problem:
 class Matcher:
     """A problem matcher at work on one stream of lines."""
 
-    def __init__(self, config: MatcherConfig) -> None:
+    def __init__(self, config: MatcherConfig, *, timeout_s: float = TIMEOUT_S) -> None:
         """Start with nothing matched."""
         self.config = config
+        self._timeout_s = timeout_s
         self._running: list[Problem | None] = []
         self.reset()
 
@@ -79,7 +80,7 @@ class Matcher:
             if index and before is None:
                 continue
             pattern, is_last = patterns[index], index == len(patterns) - 1
-            found = pattern.expression.search(line, timeout=TIMEOUT_S)
+            found = pattern.expression.search(line, timeout=self._timeout_s)
             if not is_last:
                 self._running[index] = None if found is None else _merged(before, pattern, found)
             elif found is not None:

@@ -9,6 +9,7 @@ from terraphim_runner.executor.file_hash import FileHashes, FilesNotHashed
 from terraphim_runner.executor.frame import status_functions
 from terraphim_runner.executor.github_context import (
     github_environment,
+    image_environment,
     job_context,
     runner_environment,
 )
@@ -76,7 +77,8 @@ class StepScope:
     def variables(self) -> dict[str, str]:
         """Give the whole environment of a command; later sources override earlier ones."""
         contexts = {**github_environment(self._github()), **runner_environment(self._runner())}
-        environment = {**self.frame.root.environment, "CI": "true", **self.env_context(), **contexts}
+        given = {"CI": "true", "RUNNER_TRACKING_ID": self.state.tracking_id, **image_environment(self.frame.image)}
+        environment = {**self.frame.root.environment, **given, **self.env_context(), **contexts}
         if self.environment.path:
             environment["PATH"] = ":".join([*self.environment.path, environment.get("PATH", "")])
         return environment

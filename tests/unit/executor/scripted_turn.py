@@ -67,7 +67,7 @@ def frame_of(
     workflow, clock = workflow_of(text), ManualClock()
     job = cast("NormalJob", workflow.jobs[0])
     run = RunFrame(
-        session=cast("Any", SimpleNamespace()),
+        session=cast("Any", SimpleNamespace(vm_type=SimpleNamespace(image="debian-12"))),
         sink=sink,
         clock=clock,
         cancellation=Cancellation(),
