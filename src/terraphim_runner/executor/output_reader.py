@@ -10,6 +10,7 @@ from terraphim_runner.ports.vm import Stream
 
 if TYPE_CHECKING:
     from terraphim_runner.executor.command_processor import CommandProcessor
+    from terraphim_runner.executor.line import Cutter
     from terraphim_runner.executor.matcher_set import MatcherSet, OpenMatchers
     from terraphim_runner.executor.step_log import StepLog
 
@@ -19,12 +20,12 @@ _RUNNERS_OWN = ("start-action", "end-action")
 class OutputReader:
     """Feed it chunks; lines go to the log, and commands among them are obeyed and hidden."""
 
-    def __init__(self, log: StepLog, commands: CommandProcessor, matchers: MatcherSet) -> None:
-        """Read for one process."""
+    def __init__(self, log: StepLog, commands: CommandProcessor, matchers: MatcherSet, cutter: Cutter) -> None:
+        """Read for one process; `cutter` says where a line that is too long may be cut in two."""
         self._log = log
         self._commands = commands
         self._matchers = {stream: matchers.open() for stream in Stream}
-        self._splitters = {stream: LineSplitter() for stream in Stream}
+        self._splitters = {stream: LineSplitter(cutter) for stream in Stream}
 
     async def feed(self, stream: Stream, data: bytes) -> None:
         """Take a chunk of a stream."""

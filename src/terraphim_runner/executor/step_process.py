@@ -40,7 +40,9 @@ class StepProcess:
         self._turn = turn
         self._files = CommandFiles(turn)
         self._commands = CommandProcessor(turn)
-        self._output = OutputReader(turn.log, self._commands, turn.scope.state.matchers)
+        self._output = OutputReader(
+            turn.log, self._commands, turn.scope.state.matchers, turn.scope.frame.run.masker
+        )
 
     async def run(self, call: ProcessCall) -> StepEnd:
         """Run it to its end; what it wrote to its command files counts however it ended.

@@ -37,8 +37,21 @@ def test_p9_an_endless_line_is_passed_on_in_pieces_whole_characters_each() -> No
     lines: list[str] = []
     for _ in range(9):
         lines += splitter.feed("€".encode() * (MAX_LINE_BYTES // 8))
-        assert len(splitter._unfinished) < MAX_LINE_BYTES + 4  # what is kept is the point
+        assert len(splitter._unfinished) <= MAX_LINE_BYTES + 4  # what is kept is the point
 
     lines += splitter.finish()
     assert set("".join(lines)) == {"€"}
     assert len("".join(lines)) == 9 * (MAX_LINE_BYTES // 8)
+
+
+@given(st.integers(0, 5))
+def test_p9_a_piece_never_ends_within_a_character_whose_rest_has_not_come_yet(before: int) -> None:
+    """Chunks end anywhere."""
+    splitter = LineSplitter()
+    data = b"-" * (MAX_LINE_BYTES - before) + "€€€€".encode()
+
+    lines = splitter.feed(data[: MAX_LINE_BYTES - before])
+    for index in range(MAX_LINE_BYTES - before, len(data)):
+        lines += splitter.feed(data[index : index + 1])
+
+    assert "".join(lines + splitter.finish()) == data.decode()
