@@ -13,7 +13,7 @@ import anyio
 import structlog
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import InfraError, RunnerError, WorkflowError
+from terraphim_runner.domain.errors import InfraError, RunnerError, StateError, WorkflowError
 from terraphim_runner.domain.event import (
     RunFinished,
     RunStarted,
@@ -24,10 +24,12 @@ from terraphim_runner.domain.event import (
 )
 from terraphim_runner.domain.state import SessionState
 from terraphim_runner.executor.beside import running_beside
+from terraphim_runner.executor.entitlement import gets_secrets
 from terraphim_runner.executor.frame import RunFrame
 from terraphim_runner.executor.graph_runner import GraphRunner, planned_job
 from terraphim_runner.executor.group_hold import GroupDoor
 from terraphim_runner.executor.mask import Masker
+from terraphim_runner.executor.masked_sink import MaskedSink
 from terraphim_runner.executor.schedule_state import Level
 from terraphim_runner.executor.support import unsupported
 from terraphim_runner.executor.verdict import Tally, verdict
@@ -66,6 +68,7 @@ class RunRequest:
     work_tree: WorkTree | None = None
     concurrency_scope: str | None = None  # within which concurrency groups hold; None: the repository
     max_parallel_jobs: int | None = None  # at once; never more than the VM has processors
+    masker: Masker = field(default_factory=Masker)  # whoever else tells of this run uses it too
 
 
 @dataclass(slots=True)
@@ -114,12 +117,17 @@ class WorkflowExecutor:
         Raises:
             WorkflowError: the workflow asks for what we cannot run; no VM was asked for.
             HostError | SessionRefused: no VM can be had on this machine, or not now. The result was sent.
+            StateError: a run that is entitled to no secrets has some.
         """
+        if request.secrets and not gets_secrets(request.plan.event):
+            raise StateError("secrets were given to a run of a fork's pull request")
         if faults := unsupported(request.plan):
             raise WorkflowError(faults)
+        for value in request.secrets.values():
+            request.masker.add(value)
         started_s = self._clock.monotonic_s()
         progress = _Progress()
-        self._sink.emit(self._started(request))
+        self._sink_of(request).emit(self._started(request))
         try:
             await self._execute(request, cancellation, progress)
         except InfraError as error:
@@ -127,14 +135,14 @@ class WorkflowExecutor:
             _log.debug("infrastructure failure", run=request.run_id, exc_info=True)
         except RunnerError as error:  # this machine, or who uses it, is to blame: the caller says what mends it
             progress.blame(error)
-            self._sink.emit(self._finished(request, progress, started_s, reason=None))
+            self._sink_of(request).emit(self._finished(request, progress, started_s, reason=None))
             raise
         except anyio.get_cancelled_exc_class():
-            self._sink.emit(self._finished(request, progress, started_s, reason=cancellation.reason))
+            self._sink_of(request).emit(self._finished(request, progress, started_s, reason=cancellation.reason))
             raise
         reason = cancellation.reason if cancellation.is_requested else None
         result = self._finished(request, progress, started_s, reason=reason)
-        self._sink.emit(result)
+        self._sink_of(request).emit(result)
         return result
 
     async def _execute(self, request: RunRequest, cancellation: Cancellation, progress: _Progress) -> None:
@@ -171,7 +179,7 @@ class WorkflowExecutor:
 
     def _door(self, request: RunRequest) -> GroupDoor:
         scope = request.concurrency_scope or request.plan.event.repository
-        return GroupDoor(self._groups, scope, request.run_id, self._sink, self._clock)
+        return GroupDoor(self._groups, scope, request.run_id, self._sink_of(request), self._clock)
 
     @asynccontextmanager
     async def _session(
@@ -182,7 +190,7 @@ class WorkflowExecutor:
             yield None
             return
         progress.session = session
-        self._sink.emit(self._allocated(request, session))
+        self._sink_of(request).emit(self._allocated(request, session))
         end = SessionState.FAILED
         try:
             yield session
@@ -213,15 +221,20 @@ class WorkflowExecutor:
             progress.blame(error)
             return
         duration_s = self._clock.monotonic_s() - started_s
-        self._sink.emit(VmReleased(self._clock.now(), request.run_id, session.id, str(session.vm_id), duration_s))
+        self._sink_of(request).emit(
+            VmReleased(self._clock.now(), request.run_id, session.id, str(session.vm_id), duration_s)
+        )
+
+    def _sink_of(self, request: RunRequest) -> MaskedSink:
+        return MaskedSink(self._sink, request.masker)
 
     def _frame(self, request: RunRequest, cancellation: Cancellation, session: Session) -> RunFrame:
         return RunFrame(
             session=session,
-            sink=self._sink,
+            sink=self._sink_of(request),
             clock=self._clock,
             cancellation=cancellation,
-            masker=Masker(),
+            masker=request.masker,
             github=request.plan.setting.contexts["github"],
             env=request.env,
             event_payload=json.dumps(request.plan.event.payload).encode(),
@@ -241,7 +254,7 @@ class WorkflowExecutor:
         )
 
     def _tell_queued(self, request: RunRequest, position: int) -> None:
-        self._sink.emit(SessionQueued(self._clock.now(), request.run_id, position))
+        self._sink_of(request).emit(SessionQueued(self._clock.now(), request.run_id, position))
 
     def _allocated(self, request: RunRequest, session: Session) -> VmAllocated:
         allocation = session.allocation

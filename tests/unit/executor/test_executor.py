@@ -10,7 +10,14 @@ from tests.unit.executor.scripted_run import FAIL, VM_TYPE, job_of, scripted_wor
 
 from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import HostDiskFull, ImageMissing, InfraError, RestoreFailed, WorkflowError
+from terraphim_runner.domain.errors import (
+    HostDiskFull,
+    ImageMissing,
+    InfraError,
+    RestoreFailed,
+    StateError,
+    WorkflowError,
+)
 from terraphim_runner.domain.event import (
     JobFinished,
     RunFinished,
@@ -393,3 +400,51 @@ async def test_p6_a_run_whose_clean_up_loses_the_vm_is_a_failure() -> None:
 
     assert result.conclusion is Conclusion.FAILURE
     assert result.error is not None
+
+
+async def test_p8_a_secret_reaches_its_steps_and_no_event() -> None:
+    """Not by what a step prints, nor by its name, nor by the reason of its failure."""
+    secret = 'hunter2\nis "mine"'
+    text = """\
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    env: {TOKEN: "${{ secrets.token }}"}
+    steps:
+      - name: say ${{ secrets.TOKEN }}
+        run: "say ${{ secrets.TOKEN }}"
+        timeout-minutes: ${{ secrets.TOKEN }}
+      - if: always()
+        run: env
+"""
+    spoken = Behaviour(output=((Stream.STDOUT, b"it hunt"), (Stream.STDOUT, b'er2\nis "mine"\n')))
+    async with _world(env=spoken) as world:
+        request = replace(_request(text), secrets={"TOKEN": secret})
+        result = await WorkflowExecutor(world.manager, world.ledger, world.clock, world).execute_workflow(
+            request, world.cancellation
+        )
+
+    assert result.conclusion is Conclusion.FAILURE
+    assert [event.name for event in world.of(StepFinished)] == ["say ***", "Run env"]
+    assert world.lines[-2:] == ["it ***", "***"]
+    assert "hunter2" not in repr(world.events)
+    assert "mine" not in repr(world.events)
+
+
+async def test_p8_a_run_that_is_entitled_to_no_secrets_gets_none_by_mistake() -> None:
+    """Whoever starts runs must have left them out."""
+    repositories = {
+        "head": {"repo": {"full_name": "stranger/hello"}},
+        "base": {"repo": {"full_name": "octo/hello"}},
+    }
+    event = replace(_EVENT, name="pull_request", payload={"pull_request": repositories})
+    async with _world() as world:
+        request = _request("on: pull_request\njobs: {a: {runs-on: ubuntu-latest, steps: [run: echo]}}")
+        request = replace(request, plan=replace(request.plan, event=event), secrets={"TOKEN": "hunter2"})
+        with pytest.raises(StateError):
+            await WorkflowExecutor(world.manager, world.ledger, world.clock, world).execute_workflow(
+                request, world.cancellation
+            )
+
+    assert world.events == []
