@@ -87,7 +87,9 @@ def start(repository: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[st
         *arguments: str,
         env: dict[str, str] | None = None,
         cwd: Path = repository,
+        stdin: int | None = None,
         stdout: IO[str] | int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
         is_mute: bool = False,
     ) -> subprocess.Popen[str]:
         mute = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"] if is_mute else []
@@ -95,8 +97,9 @@ def start(repository: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[st
             [*mute, sys.executable, "-c", program, *arguments],
             cwd=cwd,
             env=kept | homes | {"HOME": str(tmp_path), "TERRAPHIM_PROVIDER": "process"} | (env or {}),
+            stdin=stdin,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             start_new_session=True,  # signals are for it alone
             text=True,
         )

@@ -260,7 +260,7 @@ def test_what_a_local_run_has_none_of_is_said(run: Run, workflow: Path) -> None:
     """An empty secret is not a surprise in the middle of a step."""
     workflow.write_text(_GOOD.format(script="echo [${{ secrets.TOKEN }}]"))
 
-    assert "these are empty: secrets.TOKEN (line 7)" in run("run").stdout
+    assert "so they are empty: secrets.TOKEN (line 7)" in run("run").stdout
 
 
 def test_what_a_killed_run_left_is_given_back_and_said(

@@ -51,12 +51,13 @@ def exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # whatever it is, nobody gets a traceback
-        code = _report(error, arguments)
+        code = report(error, arguments)
         _settle_output()
     return code if isinstance(code, int) else 0
 
 
-def _report(error: Exception, arguments: Sequence[str]) -> int:
+def report(error: Exception, arguments: Sequence[str]) -> int:
+    """Say what went wrong on standard error, and give the exit status for it."""
     if (cause := _cause(error)) is None:
         return INTERRUPTED
     if isinstance(cause, _COMMAND_LINE_FAULT):

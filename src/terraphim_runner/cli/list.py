@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from terraphim_runner.cli.event_payload import read_payload
 from terraphim_runner.cli.phrase import count
 from terraphim_runner.cli.source_file import find_workflows, read_source
 from terraphim_runner.cli.workflow_file import require_repository, shown_name
@@ -21,7 +22,7 @@ from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.trigger import decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from terraphim_runner.domain.diagnostic import Diagnostic
     from terraphim_runner.workflow.document import Workflow
@@ -39,8 +40,10 @@ class ListFormat(Enum):
 Files = Annotated[
     list[Path] | None, typer.Argument(metavar="FILES", help="Workflow files. Default: the repository's.")
 ]
-EventName = Annotated[str | None, typer.Option("--event", "-e", help="Say which workflows this event would run.")]
-EventFile = Annotated[Path | None, typer.Option("--event-file", help="The event's payload, as JSON.")]
+EventName = Annotated[str | None, typer.Option("--event", help="Say which workflows this event would run.")]
+EventFile = Annotated[
+    Path | None, typer.Option("--event-file", "--eventpath", "-e", help="The event's payload, as JSON.")
+]
 ChangedFiles = Annotated[
     list[str] | None,
     typer.Option(
@@ -158,24 +161,9 @@ def _event(
     from terraphim_runner.wiring.local_event import local_event  # noqa: PLC0415
 
     directory = paths[0].resolve().parent if paths else Path.cwd()
-    payload = {} if file is None else read_payload(file)
+    payload = read_payload(file)
     changed = None if changed_files is None else tuple(_changed(changed_files))
     return anyio.run(partial(local_event, directory, name or "push", payload, changed))
-
-
-def read_payload(file: Path) -> Mapping[str, Any]:
-    """Read an event's payload.
-
-    Raises:
-        UsageError: it cannot be read, or is no JSON object.
-    """
-    try:
-        payload = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read the event from {file}: {error}") from error
-    if not isinstance(payload, dict):
-        raise UsageError(f"the event in {file} must be a JSON object")
-    return payload
 
 
 def _changed(values: Sequence[str]) -> Iterator[str]:

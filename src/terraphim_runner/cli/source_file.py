@@ -48,9 +48,12 @@ def find_repository(start: Path) -> Path | None:
 
 def find_workflows(repository: Path) -> list[Path]:
     """Give a repository's workflow files, sorted by name."""
-    return sorted(
-        path for path in (repository / WORKFLOWS).iterdir() if path.suffix in _ENDINGS and path.is_file()
-    )
+    return files_in(repository / WORKFLOWS)
+
+
+def files_in(directory: Path) -> list[Path]:
+    """Give the YAML files that lie in a directory itself, sorted by name."""
+    return sorted(path for path in directory.iterdir() if path.suffix in _ENDINGS and path.is_file())
 
 
 def read_source(path: Path, name: str | None = None) -> SourceFile:

@@ -14,6 +14,7 @@ from terraphim_runner.cli.doctor import ReportFormat
 from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.engine_log import configure_log
 from terraphim_runner.cli.phrase import count, one_line
+from terraphim_runner.executor.mask import Masker
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.settings.model import ProviderName
@@ -43,7 +44,7 @@ def verify(provider: ProviderOption = None, output: OutputOption = ReportFormat.
     Exit status: 0 if every claim held, 1 if not, 69 if this machine cannot run VMs.
     """
     settings = load_settings({"provider": provider}, os.environ, HostCapacity.measure())
-    configure_log(settings.log_level)
+    configure_log(settings.log_level, Masker())
     has_colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
     def show(result: ScenarioResult) -> None:

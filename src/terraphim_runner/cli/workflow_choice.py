@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terraphim_runner.cli.phrase import count, one_line
-from terraphim_runner.cli.source_file import WORKFLOWS, find_repository, find_workflows, read_source
+from terraphim_runner.cli.source_file import WORKFLOWS, files_in, find_repository, find_workflows, read_source
 from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.workflow.reader import read_workflow
 
@@ -64,8 +64,23 @@ def choose_workflow(wanted: Path | None, event_name: str, directory: Path) -> Ch
             f"there is no {WORKFLOWS} in {directory} or above it",
             hint="go to a repository that has workflows, or name a workflow file",
         )
-    candidates = [_candidate(_read(path, repository)) for path in find_workflows(repository)]
-    return _only_listener(candidates, event_name, repository)
+    return _only_listener(find_workflows(repository), event_name, repository, repository / WORKFLOWS)
+
+
+def choose_listener(place: Path, event_name: str, directory: Path) -> ChosenWorkflow:
+    """Find the only workflow in the directory `place` that listens to the event; the user stands in `directory`.
+
+    Raises:
+        UsageError: there is none, or there are several; the hint lists them.
+        WorkflowError: a file is not text.
+    """
+    repository = find_repository(place) or find_repository(directory) or directory
+    return _only_listener(files_in(place), event_name, repository, place)
+
+
+def is_there(wanted: Path, directory: Path) -> bool:
+    """Tell whether a workflow file is meant by this path or name."""
+    return _path_of(wanted, directory, find_repository(directory)).is_file()
 
 
 def _named(wanted: Path, directory: Path) -> ChosenWorkflow:
@@ -78,15 +93,21 @@ def _named(wanted: Path, directory: Path) -> ChosenWorkflow:
 def _find_named(wanted: Path, directory: Path) -> ChosenWorkflow:
     path = directory / wanted
     repository = find_repository(path.parent if path.exists() else directory)
-    if not path.exists() and repository is not None and len(wanted.parts) == 1:
-        names = (wanted.name, f"{wanted.name}.yml", f"{wanted.name}.yaml")  # `run ci` is short for the whole path
-        path = next((found for name in names if (found := repository / WORKFLOWS / name).exists()), path)
+    path = _path_of(wanted, directory, repository)
     if not path.exists():
         raise UsageError(f"there is no file {wanted}", hint=_known(repository))
     if path.is_dir():
         hint = "name a workflow file; for the workflows of another repository, go there first"
         raise UsageError(f"{wanted} is a directory", hint=hint)
     return _read(path, repository or path.parent)
+
+
+def _path_of(wanted: Path, directory: Path, repository: Path | None) -> Path:
+    path = directory / wanted
+    if path.is_file() or repository is None or len(wanted.parts) != 1:
+        return path
+    names = (wanted.name, f"{wanted.name}.yml", f"{wanted.name}.yaml")  # `run ci` is short for the whole path
+    return next((found for name in names if (found := repository / WORKFLOWS / name).exists()), path)
 
 
 def _known(repository: Path | None) -> str:
@@ -109,14 +130,15 @@ def _candidate(file: ChosenWorkflow) -> _Candidate:
     return _Candidate(file, read_workflow(file.text, file.name).workflow)
 
 
-def _only_listener(candidates: Sequence[_Candidate], event_name: str, repository: Path) -> ChosenWorkflow:
+def _only_listener(paths: Sequence[Path], event_name: str, repository: Path, place: Path) -> ChosenWorkflow:
+    candidates = [_candidate(_read(path, repository)) for path in paths]
     if len(candidates) == 1 and candidates[0].workflow is None:
         return candidates[0].file  # its faults are the message
     listeners = [each for each in candidates if each.workflow is not None and each.workflow.trigger(event_name)]
     if len(listeners) == 1:
         return listeners[0].file
     if not listeners:
-        shown, problem = candidates, f"no workflow in {repository / WORKFLOWS} listens to {event_name!r}"
+        shown, problem = candidates, f"no workflow in {place} listens to {event_name!r}"
     else:
         shown, problem = listeners, f"{count(len(listeners), 'workflow')} listen to {event_name!r}: name one"
     lines = [f"  {each.file.name}  ({each.events()})" for each in shown]

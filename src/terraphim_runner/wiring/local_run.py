@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,26 +15,34 @@ from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.domain.event import Notice
 from terraphim_runner.domain.ident import RunId
 from terraphim_runner.executor.empty_context import empty_references
+from terraphim_runner.executor.entitlement import gets_secrets
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
+from terraphim_runner.executor.masked_sink import MaskedSink
 from terraphim_runner.executor.support import unsupported
+from terraphim_runner.expressions.value import to_string
 from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
 from terraphim_runner.wiring.time_zone import known_time_zones
+from terraphim_runner.workflow.event import WorkflowDispatch
 from terraphim_runner.workflow.event_context import event_context
+from terraphim_runner.workflow.input import dispatch_inputs
 from terraphim_runner.workflow.machine import LabelTable
+from terraphim_runner.workflow.matrix_choice import MatrixChoice, unchosen_jobs
 from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.time_zone import time_zone_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from terraphim_runner.domain.event import RunFinished
     from terraphim_runner.executor.cancellation import Cancellation
+    from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.settings.model import Settings
     from terraphim_runner.workflow.document import Workflow
+    from terraphim_runner.workflow.event_context import EventContext
     from terraphim_runner.workflow.run_plan import RunPlan
 
 
@@ -46,8 +55,12 @@ class LocalRun:
     text: str  # its content
     event_name: str
     payload: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)  # of workflow_dispatch
     job: str | None = None
+    matrix: MatrixChoice = field(default_factory=MatrixChoice)
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     vm_type: str | None = None
 
 
@@ -59,9 +72,10 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
         UsageError: no such job or VM type.
     """
     workflow = _read(run, sink)
-    event = event_context(run.event_name, run.payload, await read_repository(run.directory))
+    event = event_context(run.event_name, _payload(run, workflow), await read_repository(run.directory))
     run_id = str(int(datetime.now(UTC).timestamp() * 1000))
     github = {
+        "token": _secrets(run, event).get("GITHUB_TOKEN", ""),
         "run_id": run_id,
         "run_number": "1",
         "run_attempt": "1",
@@ -74,41 +88,47 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
         "workflow_sha": event.sha,
     }
     setting = Setting(
-        labels=_labels(run, settings), loader=local_loader(run.directory), contexts={"github": github}
+        labels=_labels(run, settings),
+        loader=local_loader(run.directory),
+        contexts={"github": github, "vars": run.variables},
+        matrix=run.matrix,
     )
     plan = plan_run(workflow, event, setting, job_id=run.job)
-    for notice in plan.notices:
-        sink.emit(Notice(datetime.now(UTC), "warning", str(notice)))
+    for warning in (*map(str, plan.notices), *_warnings(run, plan)):
+        sink.emit(Notice(datetime.now(UTC), "warning", warning))
     return plan
 
 
 async def run_locally(
-    run: LocalRun, settings: Settings, sink: EventSink, cancellation: Cancellation
+    run: LocalRun, settings: Settings, sink: EventSink, cancellation: Cancellation, masker: Masker
 ) -> RunFinished:
-    """Plan and execute; the last event sent to `sink` is the result.
+    """Plan and execute; the last event sent to `sink` is the result. `masker` knows what to hide in all of them.
 
     Raises:
         WorkflowError | UsageError: as `plan_local_run`; also what we cannot run yet.
         HostError | SessionRefused: no VM can be had.
     """
-    plan = await plan_local_run(run, settings, sink)
+    masked = MaskedSink(sink, masker)
+    plan = await plan_local_run(run, settings, masked)
     if faults := unsupported(plan):
         raise WorkflowError(faults)
 
     def warn(message: str) -> None:
-        sink.emit(Notice(datetime.now(UTC), "warning", message))
+        masked.emit(Notice(datetime.now(UTC), "warning", message))
 
-    for warning in _warnings(plan, settings):
+    if warning := isolation_warning(settings):
         warn(warning)
-
     request = RunRequest(
         run_id=RunId(f"run-{uuid4().hex[:12]}"),
         plan=plan,
         vm_type=plan.machine,
         env=run.env,
+        secrets=_secrets(run, plan.event),
+        variables=run.variables,
         concurrency_scope=_concurrency_scope(run, plan),
         max_parallel_jobs=settings.max_parallel_jobs,
         work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
+        masker=masker,
     )
     async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
         if left := len(sessions.reconciled):
@@ -122,12 +142,34 @@ def _concurrency_scope(run: LocalRun, plan: RunPlan) -> str | None:
     return str(run.directory) if plan.event.repository.startswith("local/") else None
 
 
-def _warnings(plan: RunPlan, settings: Settings) -> Iterator[str]:
-    if warning := isolation_warning(settings):
-        yield warning
-    if references := empty_references(plan):
+def _secrets(run: LocalRun, event: EventContext) -> Mapping[str, str]:
+    return run.secrets if gets_secrets(event) else {}
+
+
+def _payload(run: LocalRun, workflow: Workflow) -> Mapping[str, Any]:
+    """Complete the payload of a run by hand: GitHub's has every input, as text."""
+    trigger = workflow.trigger("workflow_dispatch")
+    if run.event_name != "workflow_dispatch" or not isinstance(trigger, WorkflowDispatch):
+        if run.inputs:
+            hint = f"they are for a workflow that listens to workflow_dispatch, and {run.file} " + (
+                f"runs for {run.event_name}" if trigger else "does not"
+            )
+            raise UsageError("there is nothing to give inputs to", hint=hint)
+        return run.payload
+    given = run.payload.get("inputs")
+    inputs = dispatch_inputs(trigger, {**(given if isinstance(given, Mapping) else {}), **run.inputs})
+    return {**run.payload, "inputs": {name: to_string(value) for name, value in inputs.items()}}
+
+
+def _warnings(run: LocalRun, plan: RunPlan) -> Iterator[str]:
+    if run.secrets and not gets_secrets(plan.event):
+        yield "this is a pull request of a fork: the run gets no secrets and no token, as on GitHub"
+    given = {"secrets": _secrets(run, plan.event), "vars": run.variables}
+    if references := empty_references(plan, given):
         listed = ", ".join(f"{name} (line {line})" for name, line in references.items())
-        yield f"a local run has no secrets and no variables; these are empty: {listed}"
+        yield f"nobody gave these, so they are empty: {listed}; there are --secret, --var and files of them"
+    for job in unchosen_jobs(plan):
+        yield f"no leg of the job {job} has the values of --matrix: it does not run"
 
 
 def _read(run: LocalRun, sink: EventSink) -> Workflow:

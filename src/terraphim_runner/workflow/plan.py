@@ -24,6 +24,7 @@ from terraphim_runner.workflow.job import CallJob, NormalJob
 from terraphim_runner.workflow.job_graph import closure, order
 from terraphim_runner.workflow.machine import Claim, LabelTable, choose_machine, evaluate_runs_on
 from terraphim_runner.workflow.matrix import plan_strategy
+from terraphim_runner.workflow.matrix_choice import MatrixChoice, check_choice
 from terraphim_runner.workflow.permission import granted, permission_faults
 from terraphim_runner.workflow.reference import contexts_of
 from terraphim_runner.workflow.run_plan import AnyJobPlan, CallLegPlan, CallPlan, JobPlan, LegPlan, RunPlan
@@ -53,6 +54,7 @@ class Setting:
     skip_unserved: bool = False  # report legs that no VM type serves as skipped, instead of refusing the run
     callers: tuple[str, ...] = ()  # the files from the run's workflow down to the one whose jobs are planned
     prefix: str = ""  # of keys and names: `deploy / `
+    matrix: MatrixChoice = field(default_factory=MatrixChoice)  # the legs to run
     grant: Grant = None  # what GITHUB_TOKEN may do in a job that says nothing of it
 
     def knows(self, part: object) -> bool:
@@ -84,9 +86,14 @@ def plan_run(
 
     Raises:
         WorkflowError: something cannot be planned, every fault at once; or nothing would run.
-        UsageError: there is no such job.
+        UsageError: there is no such job, or no leg such as the setting chooses.
     """
     jobs = workflow.jobs if job_id is None else _chosen(workflow, job_id)
+    if setting.matrix.values:
+        everything = plan_run(
+            workflow, event, replace(setting, matrix=MatrixChoice()), job_id=job_id, inputs=inputs
+        )
+        check_choice(setting.matrix, everything)
     values = _run_inputs(workflow, event, inputs)
     setting = replace(
         setting,
@@ -173,7 +180,10 @@ def _guarded(plan: Callable[[], _T], faults: list[Diagnostic]) -> _T | None:
 
 
 def _strategy(job: Job, setting: Setting) -> StrategyPlan | None:
-    return plan_strategy(job.strategy, setting.scope) if setting.knows(job.strategy) else None
+    if not setting.knows(job.strategy):
+        return None
+    strategy = plan_strategy(job.strategy, setting.scope)
+    return replace(strategy, legs=tuple(leg for leg in strategy.legs if setting.matrix.takes(leg)))
 
 
 def _plan_legs(job: NormalJob, strategy: StrategyPlan, setting: Setting) -> Iterator[LegPlan]:

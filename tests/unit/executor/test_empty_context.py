@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.executor.empty_context import empty_references
 from terraphim_runner.workflow.event_context import EventContext
@@ -18,7 +20,7 @@ jobs:
   used:
     runs-on: ubuntu-latest
     steps:
-      - run: echo ${{ vars.NAME }} ${{ github.token }} ${{ secrets['TOKEN'] }}
+      - run: echo ${{ vars.name }} ${{ github.token }} ${{ secrets['TOKEN'] }}
       - if: vars.DEPLOY == 'yes'
         run: "true"
   unused:
@@ -27,13 +29,22 @@ jobs:
 """
 
 
-def test_secrets_and_variables_are_named_with_their_first_line() -> None:
-    """Only those of jobs that are part of the run, once each."""
+@pytest.mark.parametrize(
+    ("secrets", "variables", "expected"),
+    [
+        ({}, {}, {"secrets.TOKEN": 2, "vars.name": 7, "github.token": 7, "vars.DEPLOY": 8}),
+        ({"TOKEN": ""}, {"NAME": "x"}, {"github.token": 7, "vars.DEPLOY": 8}),
+        ({"TOKEN": "x", "GITHUB_TOKEN": "x"}, {"NAME": "x", "DEPLOY": "x"}, {}),
+    ],
+)
+def test_secrets_and_variables_that_nobody_gave_are_named_with_their_first_line(
+    secrets: dict[str, str], variables: dict[str, str], expected: dict[str, int]
+) -> None:
+    """Only those of jobs that are part of the run, once each; the token is a secret by another name."""
     read = read_workflow(_WORKFLOW, "ci.yml")
     assert read.workflow is not None
+    setting = Setting(labels=LabelTable({"ubuntu-latest": _VM_TYPE}, _VM_TYPE))
 
-    plan = plan_run(
-        read.workflow, _EVENT, Setting(labels=LabelTable({"ubuntu-latest": _VM_TYPE}, _VM_TYPE)), job_id="used"
-    )
+    plan = plan_run(read.workflow, _EVENT, setting, job_id="used")
 
-    assert empty_references(plan) == {"secrets.TOKEN": 2, "vars.NAME": 7, "vars.DEPLOY": 8}
+    assert empty_references(plan, {"secrets": secrets, "vars": variables}) == expected

@@ -62,6 +62,11 @@ class Git:
         code, output, _ = await self._execute(arguments, None)
         return os.fsdecode(output).removesuffix("\n") if code == 0 else None
 
+    async def answer(self, *arguments: str, stdin: bytes) -> bytes:
+        """Give what it prints, also where its exit code says that this is not all, or nothing."""
+        _, output, _ = await self._execute(arguments, stdin)
+        return output
+
     async def complaint(self, *arguments: str) -> str | None:
         """Give what it complains about, None where it does not."""
         code, _, complaint = await self._execute(arguments, None)

@@ -1,4 +1,4 @@
-"""`run`: its options and exit statuses."""
+"""A run carried out: its exit statuses."""
 
 from __future__ import annotations
 
@@ -6,25 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from terraphim_runner.cli.run import exit_code, parse_variables
+from terraphim_runner.cli.carry_out import exit_code
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import UsageError
 from terraphim_runner.domain.event import RunFinished
 from terraphim_runner.domain.ident import RunId
-
-
-def test_variables_are_given_or_taken_from_here() -> None:
-    """A value may hold anything, an equals sign too."""
-    variables = parse_variables(["A=1", "B=x=y", "C=", "HOME"], {"HOME": "/home/user", "OTHER": "no"})
-
-    assert variables == {"A": "1", "B": "x=y", "C": "", "HOME": "/home/user"}
-
-
-@pytest.mark.parametrize(("assignment", "message"), [("=1", "name is missing"), ("NONE", "not set here")])
-def test_what_is_no_variable_is_said(assignment: str, message: str) -> None:
-    """With the right form as the hint."""
-    with pytest.raises(UsageError, match=message):
-        parse_variables([assignment], {})
 
 
 @pytest.mark.parametrize(
