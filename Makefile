@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup host image run test test-unit test-vm check fmt lint types layers bench soak faults long-output oracle lock clean
+.PHONY: help setup host image run test test-unit test-vm check fmt lint types layers bench soak faults long-output oracle \
+    act-corpus lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +65,9 @@ long-output: setup host ## a step that prints 1 GiB: complete, in order, masked,
 
 oracle: setup ## compare with GitHub's own evaluator and parser from npm
 	$(BIN)/python -m tests.oracle
+
+act-corpus: image ## run act's own workflows in real VMs and compare with act's table of results
+	$(PYTEST) tests/conformance/test_act_workflows.py
 
 lock: setup ## rewrite requirements/ from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-header \

@@ -87,7 +87,7 @@ def evaluate_value(value: Value, scope: Scope) -> Data:
         case Template():
             return evaluate_template(value, scope)
         case ValueList():
-            return Array(tuple(evaluate_value(item, scope) for item in value.items))
+            return Array(tuple(_items(value, scope)))
         case ValueMap():
             return Object(_entries(value, scope))
         case _:
@@ -107,6 +107,16 @@ def evaluate_map(entries: TemplateMap, scope: Scope) -> dict[str, str]:
         else:
             computed[_name(key, scope)] = evaluate_string(template, scope)
     return computed
+
+
+def _items(value: ValueList, scope: Scope) -> Iterator[Data]:
+    """Give the items; of one that is an expression and comes out as an array, its items in its place."""
+    for item in value.items:
+        data = evaluate_value(item, scope)
+        if isinstance(item, Template) and isinstance(data, Array):
+            yield from data
+        else:
+            yield data
 
 
 def _entries(value: ValueMap, scope: Scope) -> Iterator[tuple[str, Data]]:

@@ -11,7 +11,7 @@ from terraphim_runner.workflow.suggestion import did_you_mean
 from terraphim_runner.workflow.value import Template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from terraphim_runner.domain.diagnostic import Span
     from terraphim_runner.domain.vm_type import VmType
@@ -52,8 +52,17 @@ def evaluate_runs_on(runs_on: RunsOn, scope: Scope) -> Demand:
     if isinstance(runs_on.labels, Template):
         template = runs_on.labels
         return _demand(evaluate_template(template, scope), template.span, group)
-    labels = tuple(Label(evaluate_string(each, scope), each.span) for each in runs_on.labels)
+    labels = tuple(label for each in runs_on.labels for label in _written_labels(each, scope))
     return Demand(labels, runs_on.span, group)
+
+
+def _written_labels(written: Template, scope: Scope) -> Iterator[Label]:
+    """Give the label that an item of a list is, or the labels of the list that it comes out as."""
+    data = evaluate_template(written, scope)
+    if isinstance(data, Array) and all(map(is_primitive, data)):
+        yield from (Label(to_string(item), written.span) for item in data)
+    else:
+        yield Label(evaluate_string(written, scope), written.span)
 
 
 def _demand(data: Data, span: Span, group: str | None) -> Demand:

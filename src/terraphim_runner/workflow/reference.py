@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.domain.diagnostic import Span
 from terraphim_runner.expressions.node import Context, walk
+from terraphim_runner.workflow.template import is_insert
 from terraphim_runner.workflow.value import Condition, Template, Text
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def contexts_of(part: object) -> frozenset[str]:
     return frozenset(
         node.name.casefold()
         for template in templates_of(part)
+        if not is_insert(template)
         for expression in template.parsed.expressions
         for node in walk(expression)
         if isinstance(node, Context)

@@ -44,6 +44,7 @@ def row(text: str) -> Any:
         ("{a: '${{ github.t }}', '${{ github.n }}': [b]}", {"a": True, "1": ["b"]}),
         ("{x: y, '${{ insert }}': '${{ github.map }}'}", {"x": "y", "A": "x", "b": 2}),
         ("[1, true, null, s]", [1, True, None, "s"]),
+        ("[a, '${{ github.list }}', ['${{ github.list }}']]", ["a", 1, [1]]),
     ],
 )
 def test_a_tree_is_computed_keys_and_insertions_included(text: str, value: object) -> None:
@@ -89,4 +90,5 @@ def test_the_contexts_a_part_looks_at_are_found_wherever_they_stand() -> None:
     ).strategy
 
     assert contexts_of(strategy) == {"github", "vars"}
+    assert contexts_of(row("{'${{ insert }}': '${{ github.map }}'}")) == {"github"}  # `insert` is no context
     assert contexts_of(None) == frozenset()

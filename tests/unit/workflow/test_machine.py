@@ -127,6 +127,7 @@ def evaluated(runs_on: str, value: object = None) -> Demand:
     [
         ("ubuntu-latest", None, ["ubuntu-latest"], None),
         ("[self-hosted, '${{ matrix.os }}']", None, ["self-hosted", "big"], None),
+        ("[self-hosted, '${{ fromJSON(vars.x) }}']", ["a", "b"], ["self-hosted", "a", "b"], None),
         ("${{ fromJSON(vars.x) }}", ["a", "b"], ["a", "b"], None),
         ("${{ fromJSON(vars.x) }}", "a", ["a"], None),
         ("${{ fromJSON(vars.x) }}", {"group": "g", "labels": ["a"]}, ["a"], "g"),
