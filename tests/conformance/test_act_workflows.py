@@ -18,18 +18,17 @@ import pytest
 from tests.conformance.act_case import CORPUS, Case, load_cases
 from tests.conformance.act_fixture import add_fixtures
 
-from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import WorkflowError
 from terraphim_runner.domain.event import StepOutput
-from terraphim_runner.domain.ident import RunId
 from terraphim_runner.executor.cancellation import Cancellation
-from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
+from terraphim_runner.executor.executor import WorkflowExecutor
+from terraphim_runner.executor.mask import Masker
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.engine import Engine, open_engine, open_sessions
-from terraphim_runner.wiring.local_run import LocalRun, plan_local_run
+from terraphim_runner.wiring.local_run import LocalRun, plan_local_run, request_run
 from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:
@@ -76,21 +75,12 @@ class Laboratory:
 
     async def run(self, case: Case, file: str, events: _Events) -> RunFinished:
         """Run one file of a case."""
-        run = self._order(case, file)
-        plan = await plan_local_run(run, self.settings, events)
-        request = RunRequest(
-            run_id=RunId("act"),
-            plan=plan,
-            vm_type=plan.machine,
-            env=run.env,
-            secrets=run.secrets,
-            work_tree=GitWorkTree(run.directory, self.settings.state_dir / "scratch", lambda _: None),
+        run = order(case, self.workspaces[case.row["base"]], file)
+        request = await request_run(run, self.settings, events, Masker())
+        executor = WorkflowExecutor(
+            self.sessions, self.engine.ledger, self.engine.clock, events, self.engine.groups
         )
-        executor = WorkflowExecutor(self.sessions, self.engine.ledger, self.engine.clock, events)
         return await executor.execute_workflow(request, Cancellation())
-
-    def _order(self, case: Case, file: str) -> LocalRun:
-        return order(case, self.workspaces[case.row["base"]], file)
 
 
 @dataclass

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Start = Callable[..., subprocess.Popen[str]]
+Write = Callable[[str], None]
 
 _SECRET = 'hunter2&"x"'
 _WORKFLOW = """\
@@ -159,6 +160,17 @@ def test_inputs_have_their_types_and_their_defaults(finish: Callable[..., tuple[
     assert status == 2
     assert "did you mean `count`?" in err
     assert "must be one of: true, false" in err
+
+
+def test_what_only_github_can_know_is_null(finish: Callable[..., tuple[int, str, str]], write: Write) -> None:
+    """Not the text of an expression, and no made-up value."""
+    names = ["job.check_run_id", "job.container.id", "job.services.db.id", "github.secret_source"]
+    script = "; ".join(f"echo {name}=${{{{ toJSON({name}) }}}}" for name in names)
+    write(f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: [{{run: '{script}'}}]}}}}\n")
+
+    _, out, _ = finish("run")
+
+    assert [f"{name}=null" in out for name in names] == [True] * len(names)
 
 
 @pytest.mark.parametrize(

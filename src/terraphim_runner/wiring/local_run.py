@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -95,7 +96,7 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
     )
     plan = plan_run(workflow, event, setting, job_id=run.job)
     for warning in (*map(str, plan.notices), *_warnings(run, plan)):
-        sink.emit(Notice(datetime.now(UTC), "warning", warning))
+        _warn(sink, warning)
     return plan
 
 
@@ -109,16 +110,27 @@ async def run_locally(
         HostError | SessionRefused: no VM can be had.
     """
     masked = MaskedSink(sink, masker)
-    plan = await plan_local_run(run, settings, masked)
+    request = await request_run(run, settings, masked, masker)
+    async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
+        if left := len(sessions.reconciled):
+            vms = "a VM" if left == 1 else f"{left} VMs"
+            _warn(masked, f"released {vms} that an earlier run left when it was killed")
+        executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink, engine.groups)
+        return await executor.execute_workflow(request, cancellation)
+
+
+async def request_run(run: LocalRun, settings: Settings, sink: EventSink, masker: Masker) -> RunRequest:
+    """Plan, and make of the plan what the executor has to know; warnings go to `sink`.
+
+    Raises:
+        WorkflowError | UsageError: as `plan_local_run`; also what we cannot run yet.
+    """
+    plan = await plan_local_run(run, settings, sink)
     if faults := unsupported(plan):
         raise WorkflowError(faults)
-
-    def warn(message: str) -> None:
-        masked.emit(Notice(datetime.now(UTC), "warning", message))
-
     if warning := isolation_warning(settings):
-        warn(warning)
-    request = RunRequest(
+        _warn(sink, warning)
+    return RunRequest(
         run_id=RunId(f"run-{uuid4().hex[:12]}"),
         plan=plan,
         vm_type=plan.machine,
@@ -127,14 +139,13 @@ async def run_locally(
         variables=run.variables,
         concurrency_scope=_concurrency_scope(run, plan),
         max_parallel_jobs=settings.max_parallel_jobs,
-        work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", warn),
+        work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", partial(_warn, sink)),
         masker=masker,
     )
-    async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
-        if left := len(sessions.reconciled):
-            warn(f"released {'a VM' if left == 1 else f'{left} VMs'} that an earlier run left when it was killed")
-        executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink, engine.groups)
-        return await executor.execute_workflow(request, cancellation)
+
+
+def _warn(sink: EventSink, message: str) -> None:
+    sink.emit(Notice(datetime.now(UTC), "warning", message))
 
 
 def _concurrency_scope(run: LocalRun, plan: RunPlan) -> str | None:
@@ -179,7 +190,7 @@ def _read(run: LocalRun, sink: EventSink) -> Workflow:
     if faults := time_zone_faults(read.workflow, known_time_zones):
         raise WorkflowError(faults)
     for diagnostic in read.diagnostics:
-        sink.emit(Notice(datetime.now(UTC), "warning", str(diagnostic)))
+        _warn(sink, str(diagnostic))
     return read.workflow
 
 

@@ -57,8 +57,10 @@ class World:
         return [line for event in self.of(StepOutput) for line in event.lines]
 
     async def run(self, text: str, work_tree: WorkTree | None = None) -> RunFinished:
+        return await self.execute(replace(request_of(text), work_tree=work_tree))
+
+    async def execute(self, request: RunRequest) -> RunFinished:
         executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self, self.groups)
-        request = replace(request_of(text), work_tree=work_tree)
         return await executor.execute_workflow(request, self.cancellation)
 
     def _script(self, call: Call) -> Behaviour:

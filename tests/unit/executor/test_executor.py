@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from tests.unit.executor.scripted_run import FAIL, VM_TYPE, job_of, scripted_world
+from tests.unit.executor.scripted_run import EVENT, FAIL, VM_TYPE, job_of, request_of, scripted_world
 
 from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.domain.conclusion import Conclusion
@@ -419,11 +420,9 @@ jobs:
         run: env
 """
     spoken = Behaviour(output=((Stream.STDOUT, b"it hunt"), (Stream.STDOUT, b'er2\nis "mine"\n')))
-    async with _world(env=spoken) as world:
-        request = replace(_request(text), secrets={"TOKEN": secret})
-        result = await WorkflowExecutor(world.manager, world.ledger, world.clock, world).execute_workflow(
-            request, world.cancellation
-        )
+    async with scripted_world(env=spoken) as world:
+        request = replace(request_of(text), secrets={"TOKEN": secret})
+        result = await world.execute(request)
 
     assert result.conclusion is Conclusion.FAILURE
     assert [event.name for event in world.of(StepFinished)] == ["say ***", "Run env"]
@@ -438,13 +437,11 @@ async def test_p8_a_run_that_is_entitled_to_no_secrets_gets_none_by_mistake() ->
         "head": {"repo": {"full_name": "stranger/hello"}},
         "base": {"repo": {"full_name": "octo/hello"}},
     }
-    event = replace(_EVENT, name="pull_request", payload={"pull_request": repositories})
-    async with _world() as world:
-        request = _request("on: pull_request\njobs: {a: {runs-on: ubuntu-latest, steps: [run: echo]}}")
+    event = replace(EVENT, name="pull_request", payload={"pull_request": repositories})
+    async with scripted_world() as world:
+        request = request_of("on: pull_request\njobs: {a: {runs-on: ubuntu-latest, steps: [run: echo]}}")
         request = replace(request, plan=replace(request.plan, event=event), secrets={"TOKEN": "hunter2"})
         with pytest.raises(StateError):
-            await WorkflowExecutor(world.manager, world.ledger, world.clock, world).execute_workflow(
-                request, world.cancellation
-            )
+            await world.execute(request)
 
     assert world.events == []
