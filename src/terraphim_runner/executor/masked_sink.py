@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # By these, events belong together. They are ours, or stand in the workflow file for everybody to read.
 IDENTITIES = frozenset(
-    {"key", "id", "job", "needs", "run_id", "session_id", "vm_id", "vm_type", "type", "provider", "source", "file"}
+    {"key", "id", "job", "needs", "run_id", "session_id", "vm_id", "vm_type", "type", "provider", "source"}
     | {"event_name", "level"}
 )
 
