@@ -111,7 +111,7 @@ async def test_output_goes_where_it_goes_with_the_official_runner(case: dict[str
     matchers, files = turn.scope.state.matchers, frame.root.files  # type: ignore[attr-defined]  # it is a fake
     for config in reversed(case["matchers"]):
         await _add(matchers, files, config)
-    reader = OutputReader(turn.log, CommandProcessor(turn), matchers)
+    reader = OutputReader(turn.log, CommandProcessor(turn), matchers, frame.run.masker)
     for step in case["steps"]:
         if "add" in step:
             await _add(matchers, files, step["add"])

@@ -21,7 +21,7 @@ async def _obey(*lines: str, env: dict[str, str] | None = None) -> tuple[Kept, C
     sink = Kept()
     turn = turn_of(sink, env=env)
     processor = CommandProcessor(turn)
-    reader = OutputReader(turn.log, processor, turn.scope.state.matchers)
+    reader = OutputReader(turn.log, processor, turn.scope.state.matchers, turn.scope.frame.run.masker)
     await reader.feed(Stream.STDOUT, "".join(f"{line}\n" for line in lines).encode())
     return sink, processor
 
@@ -145,7 +145,7 @@ async def test_a_step_adds_a_matcher_and_takes_it_away() -> None:
     matcher = {"owner": "me", "pattern": [{"regexp": "^(.+):(\\d+): (.+)$", "file": 1, "line": 2, "message": 3}]}
     frame.root.files[f"{WORKSPACE}/m.json"] = json.dumps({"problemMatcher": [matcher]}).encode()  # type: ignore[attr-defined]
     turn = turn_of(sink, frame)
-    reader = OutputReader(turn.log, CommandProcessor(turn), turn.scope.state.matchers)
+    reader = OutputReader(turn.log, CommandProcessor(turn), turn.scope.state.matchers, turn.scope.frame.run.masker)
     lines = [
         "a.c:1: x",
         "::add-matcher::m.json",
