@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,9 @@ from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from terraphim_runner.adapters.qemu.config import QemuConfig
     from terraphim_runner.ports.image import ImageStore
@@ -62,3 +65,20 @@ def shell() -> Callable[..., Awaitable[str]]:
         return text
 
     return run
+
+
+@pytest.fixture
+def start_on_qemu(
+    start: Callable[..., subprocess.Popen[str]], images: ImageStore, template_dir: Path
+) -> Callable[..., subprocess.Popen[str]]:
+    """Start the program with the small VM type, whose template the tests share."""
+    image = images.find("debian-12")
+    if not (template_dir / "images").exists():
+        (template_dir / "images").symlink_to(image.kernel.parent.parent)
+    small = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024}
+    settings = {
+        "TERRAPHIM_PROVIDER": "qemu",
+        "TERRAPHIM_DATA_DIR": str(template_dir),
+        "TERRAPHIM_VM_TYPES": json.dumps({"default": small}),
+    }
+    return lambda *arguments: start(*arguments, env=settings)

@@ -13,8 +13,6 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from terraphim_runner.ports.image import ImageStore
-
 Start = Callable[..., subprocess.Popen[str]]
 
 pytestmark = pytest.mark.vm
@@ -59,21 +57,6 @@ def write(repository: Path) -> Callable[[str], None]:
         (repository / ".github/workflows/ci.yml").write_text(text)
 
     return write
-
-
-@pytest.fixture
-def start_on_qemu(start: Start, images: ImageStore, template_dir: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start the program with the small VM type, whose template the tests share."""
-    image = images.find("debian-12")
-    if not (template_dir / "images").exists():
-        (template_dir / "images").symlink_to(image.kernel.parent.parent)
-    small = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024}
-    settings = {
-        "TERRAPHIM_PROVIDER": "qemu",
-        "TERRAPHIM_DATA_DIR": str(template_dir),
-        "TERRAPHIM_VM_TYPES": json.dumps({"default": small}),
-    }
-    return lambda *arguments: start(*arguments, env=settings)
 
 
 @pytest.fixture
