@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.workflow_command import WorkflowCommand
 
 _UNECHOED = frozenset({"add-mask", "debug", "error", "warning", "notice"})
-_TRUE = frozenset({"1", "true", "$true"})
 _ALLOW_COMMANDS = "ACTIONS_ALLOW_UNSECURE_COMMANDS"
 _ALLOW_TOKENS = "ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS"
+_TRUE = {_ALLOW_COMMANDS: frozenset({"true"}), _ALLOW_TOKENS: frozenset({"true", "1", "$true"})}
 _LONG_TOKEN = 6  # a longer one is hidden from then on, so that no output can bring it about by repeating the log
 
 # The texts are those users know from GitHub, and look for.
@@ -198,7 +198,7 @@ class CommandProcessor:
             raise CommandInvalid(_DISABLED.format(command.name))
 
     def _allows(self, variable: str) -> bool:
-        return self._env.get(variable, "").strip().lower() in _TRUE
+        return self._env.get(variable, "").strip().lower() in _TRUE[variable]
 
 
 def _name(command: WorkflowCommand) -> str:

@@ -66,6 +66,8 @@ class StepRunner:
         step = self._step
         if self._cancellation.is_insisted:
             return StepEnd(Conclusion.SKIPPED, reason="the time for steps after the cancellation is over")
+        if self._is_stopped_from_outside:
+            return StepEnd(Conclusion.SKIPPED, reason="the step it belongs to was stopped")
         files = command_file_paths(self._list.frame.place.temp, self._heading.label)
         try:
             own = self._list.with_step(github={"action": step.id, **files})
@@ -117,6 +119,13 @@ class StepRunner:
             return self._cancellation.reason
         return "an earlier step failed"
 
+    @property
+    def _is_stopped_from_outside(self) -> bool:
+        """Tell whether it belongs to what was stopped. That its job is cancelled each step weighs for itself."""
+        if self._outer is None or self._outer.reason is None:
+            return False
+        return self._outer.reason is StopReason.TIMED_OUT or not self._cancellation.is_requested
+
     async def _set_timeout(self) -> None:
         minutes = self._step.timeout_minutes
         if minutes is not None:
@@ -129,7 +138,7 @@ class StepRunner:
             if self._timeout_minutes:
                 tasks.start_soon(self._stop_when_late, self._timeout_minutes)
             if self._outer is not None:
-                tasks.start_soon(self._stop_after, self._outer.wait_requested)
+                tasks.start_soon(self._stop_after, self._outer)
                 tasks.start_soon(self._insist_after, self._outer.wait_insisted)
             if self._is_background or not self._cancellation.is_requested:
                 tasks.start_soon(self._stop_when_cancelled)
@@ -138,9 +147,10 @@ class StepRunner:
         await self._clock.sleep_s(minutes * 60)
         self._stop.request(StopReason.TIMED_OUT)
 
-    async def _stop_after(self, wait: Callable[[], Awaitable[None]]) -> None:
-        await wait()
-        self._stop.request(StopReason.CANCELLED)
+    async def _stop_after(self, outer: Stop) -> None:
+        await outer.wait_requested()
+        if self._is_stopped_from_outside:
+            self._stop.request(StopReason.CANCELLED)
 
     async def _insist_after(self, wait: Callable[[], Awaitable[None]]) -> None:
         await wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -23,6 +23,9 @@ from terraphim_runner.ports.vm import ExitStatus
 from terraphim_runner.workflow.value import Condition
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from terraphim_runner.executor.frame import JobFrame
     from terraphim_runner.executor.turn import Turn
     from terraphim_runner.workflow.step import RunStep, UsesStep
 
@@ -125,6 +128,54 @@ class _Composite:
         scope = turn.scope.nested(record=StepsRecord(), inputs=None, github={"action_path": "/actions/it"})
         self.conclusion = await run_nested(self.steps, scope, turn)
         return StepEnd(self.conclusion, outputs={"said": str(sorted(scope.record.steps))})
+
+
+async def _run_composite(
+    inner: str, outer: str, between: Callable[[JobFrame], Awaitable[None]]
+) -> tuple[list[str], list[tuple[int, str, str]]]:
+    """Run a job whose action has these steps, of which `slow` never ends by itself, and do something meanwhile."""
+    action = _Composite(workflow_of(_JOB + inner).jobs[0].steps)  # type: ignore[union-attr, arg-type]
+    sink = Kept()
+    scripts: list[str] = []
+
+    def script(call: Call) -> Behaviour:
+        scripts.extend(text.decode() for path, text in call.command.files.items() if path in call.command.argv)
+        return Behaviour(is_endless=scripts[-1] == "slow")
+
+    async with anyio.create_task_group() as tasks:
+        frame = frame_of(sink, tasks, script=script, text=_JOB + outer)
+        runner = JobRunner(frame, timeout_s=600, cancel_timeout_s=60, is_tolerated=False, actions=action)
+        tasks.start_soon(runner.run)
+        await anyio.wait_all_tasks_blocked()
+        await between(frame)
+    return scripts, _finished(sink)
+
+
+async def test_the_time_of_a_step_is_that_of_all_steps_of_its_action() -> None:
+    async def wait(frame: JobFrame) -> None:
+        clock: Any = frame.run.clock
+        await clock.advance_s(60.0 + 7.5)
+
+    scripts, finished = await _run_composite(
+        "    - run: slow\n    - {if: always(), run: tidy}\n", "    - {uses: o/it@v1, timeout-minutes: 1}\n", wait
+    )
+
+    assert scripts == ["slow"]
+    assert finished == [(1, "Run o/it@v1", "failure")]
+
+
+async def test_steps_of_an_action_that_always_run_do_so_after_a_cancel() -> None:
+    async def cancel(frame: JobFrame) -> None:
+        frame.cancellation.request()
+        clock: Any = frame.run.clock
+        await clock.advance_s(7.5)
+
+    scripts, finished = await _run_composite(
+        "    - run: slow\n    - run: next\n    - {if: always(), run: tidy}\n", "    - uses: o/it@v1\n", cancel
+    )
+
+    assert scripts == ["slow", "tidy"]
+    assert finished == [(1, "Run o/it@v1", "cancelled")]
 
 
 async def test_steps_of_an_action_have_contexts_of_their_own() -> None:
