@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 _BLANKS = frozenset(" \t")
+_WORD = re.compile(r"[^ \t]+")
 
 
 def split_arguments(line: str) -> tuple[str, ...]:
@@ -11,6 +14,8 @@ def split_arguments(line: str) -> tuple[str, ...]:
     Before a double quote, two backslashes are one and an odd one takes the quote's meaning away; elsewhere a
     backslash is itself. Within quotes two double quotes are one.
     """
+    if '"' not in line:  # as nearly always; then nothing else means anything
+        return tuple(_WORD.findall(line))
     arguments: list[str] = []
     position = 0
     while position < len(line):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from terraphim_runner.domain.event import StepOutput
@@ -37,19 +39,31 @@ class MaskedSink:
         self._sink.emit(event if isinstance(event, StepOutput) else self._masked(event))
 
     def _masked(self, value: _T) -> _T:
+        """Give the value itself where there is nothing to hide in it, which is nearly always."""
         masked: Any = value
+        kind: Any = type(value)
         if isinstance(value, str):
             masked = self._masker.mask(value)
         elif isinstance(value, tuple):
-            masked = tuple(self._masked(item) for item in value)
-        elif is_dataclass(value) and not isinstance(value, type):
-            masked = replace(value, **self._changes(value))
+            items = tuple(self._masked(item) for item in value)
+            masked = value if all(map(is_, items, value)) else items
+        elif (names := _names(kind)) and (changes := self._changes(value, names)):
+            masked = replace(value, **changes)  # type: ignore[type-var]  # it has names: a dataclass
         return masked  # type: ignore[no-any-return]
 
-    def _changes(self, value: Any) -> dict[str, Any]:
-        names = [field.name for field in fields(value)]
-        return {
-            name: self._masked(getattr(value, name))
-            for name in names
-            if name not in IDENTITIES or not isinstance(getattr(value, name), str | tuple)
-        }
+    def _changes(self, value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+        changes = {}
+        for name in names:
+            before = getattr(value, name)
+            if name in IDENTITIES and isinstance(before, str | tuple):
+                continue
+            after = self._masked(before)
+            if after is not before:
+                changes[name] = after
+        return changes
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """Name the fields of a dataclass; other things have none."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
