@@ -11,6 +11,7 @@ from terraphim_runner.executor.github_context import (
     _VARIABLES,
     COMMAND_FILES,
     JobPlace,
+    default_environment,
     github_context,
     github_environment,
     runner_context,
@@ -94,7 +95,8 @@ def _documented_properties() -> set[str]:
 def _variables() -> set[str]:
     github = dict.fromkeys(_VARIABLES, "")
     runner = runner_context(_PLACE, name="vm-1.g1", architecture="X64")
-    return {*github_environment(github), *runner_environment(runner), *COMMAND_FILES.values()}
+    given = default_environment(image="debian-12", tracking_id="")
+    return {*given, *github_environment(github), *runner_environment(runner), *COMMAND_FILES.values()}
 
 
 def documented_keys() -> set[str]:

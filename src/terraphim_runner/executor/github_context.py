@@ -79,9 +79,7 @@ def github_context(run: Mapping[str, Any], *, job_id: str, place: JobPlace) -> d
     return {
         "action_ref": "",
         "action_repository": "",
-        "artifact_cache_size_limit": "10",
         "job_workflow_sha": run.get("workflow_sha", ""),
-        "secret_source": "Actions",
         **({"repository_visibility": visibility} if visibility else {}),
         **run,
         "job": job_id,
@@ -133,9 +131,14 @@ def runner_environment(context: Mapping[str, str]) -> dict[str, str]:
     return {"AGENT_TOOLSDIRECTORY": context.get("tool_cache", ""), **variables}
 
 
-def image_environment(image: str) -> dict[str, str]:
-    """Give what hosted runners say of their image; `ImageOS` is like `ubuntu24`."""
-    return {"ImageOS": image.partition("@")[0].replace("-", ""), "ImageVersion": image}
+def default_environment(*, image: str, tracking_id: str) -> dict[str, str]:
+    """Give what a step has unless the author sets it; `ImageOS` is like the `ubuntu24` of hosted runners."""
+    return {
+        "CI": "true",
+        "ImageOS": image.partition("@")[0].replace("-", ""),
+        "ImageVersion": image,
+        "RUNNER_TRACKING_ID": tracking_id,
+    }
 
 
 def _visibility(event: object) -> str:

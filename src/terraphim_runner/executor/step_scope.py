@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from terraphim_runner.executor.file_hash import FileHashes, FilesNotHashed
 from terraphim_runner.executor.frame import status_functions
 from terraphim_runner.executor.github_context import (
+    default_environment,
     github_environment,
-    image_environment,
     job_context,
     runner_environment,
 )
@@ -77,7 +77,7 @@ class StepScope:
     def variables(self) -> dict[str, str]:
         """Give the whole environment of a command; later sources override earlier ones."""
         contexts = {**github_environment(self._github()), **runner_environment(self._runner())}
-        given = {"CI": "true", "RUNNER_TRACKING_ID": self.state.tracking_id, **image_environment(self.frame.image)}
+        given = default_environment(image=self.frame.image, tracking_id=self.state.tracking_id)
         environment = {**self.frame.root.environment, **given, **self.env_context(), **contexts}
         if self.environment.path:
             environment["PATH"] = ":".join([*self.environment.path, environment.get("PATH", "")])
