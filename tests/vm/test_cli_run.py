@@ -138,3 +138,36 @@ def test_an_image_that_was_not_built_is_said_with_the_command_that_builds_it(
     assert result["hint"] == "terraphim-runner image build debian-12"
     assert err == f"error: {result['error']}\nhint: {result['hint']}\n"
     assert left_behind() == []
+
+
+_LEAKY = """\
+on: push
+jobs:
+  leak:
+    runs-on: ubuntu-latest
+    env: {TOKEN: "${{ secrets.TOKEN }}"}
+    steps:
+      - run: |
+          echo "length ${#TOKEN}"
+          printf 'hunt'; sync; printf 'er2-and-more\\n'
+          printf %s "user:$TOKEN" | base64
+          python3 -c 'import json, os; print(json.dumps({"token": os.environ["TOKEN"] + "\\n"}))'
+          set -x; : "$TOKEN"; exit 3
+"""
+
+
+def test_p8_a_secret_is_in_no_output_and_in_no_file_of_ours(
+    start_on_qemu: Start, write: Callable[[str], None], tmp_path: Path
+) -> None:
+    """Split over two writes, in base64, in JSON, in the shell's trace; from a variable, asked for by its name."""
+    write(_LEAKY)
+    with start_on_qemu("run", "--output", "json", "-s", "TOKEN", secrets={"TOKEN": "hunter2-and-more"}) as process:
+        out, err = process.communicate(timeout=120)
+
+    kept = [path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    told = out + err + b"".join(kept).decode(errors="replace")
+    assert process.returncode == 1
+    assert "length 16" in out
+    assert out.count("***") >= 4
+    for form in ("hunter2", "aHVudGVyMi1hbmQtbW9yZ", "h1bnRlcjItYW5kLW1vcm"):
+        assert form not in told
