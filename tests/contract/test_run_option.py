@@ -34,6 +34,7 @@ jobs:
     name: show ${{ vars.WHO }}
     runs-on: ${{ vars.LABEL || 'ubuntu-latest' }}
     env:
+      GH: ${{ github.token }}
       TOKEN: ${{ secrets.TOKEN }}
       KEY: ${{ secrets.KEY }}
     steps:
@@ -44,6 +45,7 @@ jobs:
           printf '%s' "${TOKEN%??}"; printf '%s\\n' "${TOKEN#?????????}"
           echo "summary $TOKEN" >> "$GITHUB_STEP_SUMMARY"
           [ -z "$TOKEN" ] || echo "length=${#TOKEN}"
+          [ "$GH" = "${{ secrets.GITHUB_TOKEN }}" ] && echo "same token"
           echo "token=${{ github.token == secrets.GITHUB_TOKEN && github.token != '' }}"
           echo "inputs=${{ toJSON(inputs.count) }} ${{ toJSON(inputs.loud) }} ${{ github.event.inputs.count }}"
           exit ${STATUS:-0}
@@ -101,7 +103,7 @@ def test_p8_secrets_reach_the_steps_and_nothing_else(
     status, out, err = finish(*arguments, "--var", "who=me", "--env", "WHO=you", env={"TOKEN": _SECRET})
 
     assert (status, err) == (0, "")
-    for expected in ("length=11", "who=you", "show me", "token=true", "with ***", "summary ***"):
+    for expected in ("length=11", "who=you", "show me", "token=true", "same token", "with ***", "summary ***"):
         assert expected in out
     encoded = base64.b64encode(_SECRET.encode()).decode()
     told = out + _kept(tmp_path).decode(errors="replace")
@@ -164,7 +166,7 @@ def test_inputs_have_their_types_and_their_defaults(finish: Callable[..., tuple[
 
 def test_what_only_github_can_know_is_null(finish: Callable[..., tuple[int, str, str]], write: Write) -> None:
     """Not the text of an expression, and no made-up value."""
-    names = ["job.check_run_id", "job.container.id", "job.services.db.id", "github.secret_source"]
+    names = ["job.check_run_id", "job.container.id", "job.services.db.id"]
     script = "; ".join(f"echo {name}=${{{{ toJSON({name}) }}}}" for name in names)
     write(f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: [{{run: '{script}'}}]}}}}\n")
 

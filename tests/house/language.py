@@ -6,35 +6,28 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from terraphim_runner.executor.frame import CONTEXTS
 from terraphim_runner.executor.github_context import (
     _VARIABLES,
     COMMAND_FILES,
     JobPlace,
-    default_environment,
-    github_context,
     github_environment,
+    image_environment,
     runner_context,
     runner_environment,
 )
+from terraphim_runner.executor.workflow_command import COMMANDS
+from terraphim_runner.expressions.shape import CONTEXTS
 from terraphim_runner.expressions.signature import BUILT_IN, OUTSIDE
 from terraphim_runner.workflow.action_shape import action_shape
-from terraphim_runner.workflow.event_context import EventContext
-from terraphim_runner.workflow.matrix import SINGLE_LEG, StrategyPlan
 from terraphim_runner.workflow.workflow_shape import WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from terraphim_runner.expressions.shape import Shape as ContextShape
     from terraphim_runner.workflow.shape import Shape
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "conformance" / "reference" / "languageservices"
-
-# The official runner's (ActionCommandManager and its extensions).
-_COMMANDS = (
-    "add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice",
-    "remove-matcher", "save-state", "set-env", "set-output", "stop-commands", "warning",
-)  # fmt: skip
 
 # What a runner, actions and GitHub say to each other beside that.
 _PROTOCOLS = (
@@ -50,9 +43,9 @@ def sections() -> dict[str, set[str]]:
     return {
         "Workflow files": set(_keys(WORKFLOW, "")),
         "Action files": set(_keys(action_shape("any of them"), "")),
-        "Contexts": _contexts() | _documented_properties(),
+        "Contexts": set(_properties(CONTEXTS, "")),
         "Functions": {signature.name for signature in (*BUILT_IN, *OUTSIDE)},
-        "Workflow commands": set(_COMMANDS),
+        "Workflow commands": set(COMMANDS),
         "Environment variables": _variables(),
         "Protocols": set(_PROTOCOLS),
     }
@@ -71,32 +64,29 @@ def _keys(shape: Shape, path: str) -> Iterator[str]:
         yield from _keys(shape.items, f"{path}[]")
 
 
-def _contexts() -> set[str]:
-    strategy = StrategyPlan().context(SINGLE_LEG)
-    properties = {
-        "github": [*github_context(EventContext(name="push").github(), job_id="a", place=_PLACE)],
-        "runner": [*runner_context(_PLACE, name="vm-1.g1", architecture="X64")],
-        "strategy": [*strategy],
-    }
-    return set(CONTEXTS) | {f"{context}.{name}" for context, names in properties.items() for name in names}
+def _properties(shape: ContextShape, path: str) -> Iterator[str]:
+    """Name each property of a context by its path: `steps.<name>.outcome`."""
+    for name, inner in (shape or {}).items():
+        below = f"{path}.{'<name>' if name == '*' else name}" if path else name
+        if name != "*":
+            yield below
+        yield from _properties(inner, below)
 
 
-def _documented_properties() -> set[str]:
-    """Give what GitHub's own editor knows of contexts, where that is at hand."""
+def documented_properties() -> set[tuple[str, str]]:
+    """Give what GitHub's own editor knows of contexts, as contexts and names, where that is at hand."""
     path = REFERENCE / "descriptions.json"
-    if not path.exists():
-        return set()
-    described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    contexts = [name for name in described if name not in {"$schema", "root", "functions", "jobs", "secrets"}]
-    properties = {f"{context}.{name}" for context in contexts for name in described[context]}
-    return set(described["root"]) | properties
+    described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    contexts = [name for name in described if name not in {"$schema", "root", "functions", "secrets"}]
+    return {(context, name.rpartition(".")[2]) for context in contexts for name in described[context]}
 
 
 def _variables() -> set[str]:
     github = dict.fromkeys(_VARIABLES, "")
     runner = runner_context(_PLACE, name="vm-1.g1", architecture="X64")
-    given = default_environment(image="debian-12", tracking_id="")
-    return {*given, *github_environment(github), *runner_environment(runner), *COMMAND_FILES.values()}
+    image = image_environment("debian-12")
+    named = {*github_environment(github), *runner_environment(runner), *image, *COMMAND_FILES.values()}
+    return {"CI", "RUNNER_TRACKING_ID", *named}
 
 
 def documented_keys() -> set[str]:

@@ -88,6 +88,11 @@ def github_context(run: Mapping[str, Any], *, job_id: str, place: JobPlace) -> d
     }
 
 
+def with_token(github: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Complete the `github` context for a job that has these secrets: its token is one of them, or empty."""
+    return {**github, "token": secrets.get("GITHUB_TOKEN", "")}
+
+
 def github_environment(context: Mapping[str, Any]) -> dict[str, str]:
     """Give the `GITHUB_*` variables of a step."""
     environment = {"GITHUB_ACTIONS": "true"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from terraphim_runner.executor.github_context import with_token
 from terraphim_runner.executor.job_status import JobStatus
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.workflow.job_graph import needed_ids
@@ -49,9 +50,11 @@ class LegState:
     def contexts(self) -> dict[str, Any]:
         """Give what its own expressions see, before it runs."""
         strategy = self.job.plan.strategy
+        contexts, secrets = self.job.contexts(), self.job.level.secrets
         return {
-            **self.job.contexts(),
-            "secrets": self.job.level.secrets,
+            **contexts,
+            "github": with_token(contexts["github"], secrets),
+            "secrets": secrets,
             "matrix": self.plan.leg.matrix,
             "strategy": None if strategy is None else strategy.context(self.plan.leg),
         }

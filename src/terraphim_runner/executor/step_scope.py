@@ -12,6 +12,7 @@ from terraphim_runner.executor.github_context import (
     github_environment,
     job_context,
     runner_environment,
+    with_token,
 )
 from terraphim_runner.executor.scope import run_scope
 
@@ -88,8 +89,7 @@ class StepScope:
         return {**self.frame.run.env, **self.frame.env, **self.environment.variables, **self.env}
 
     def _github(self) -> dict[str, Any]:
-        token = self.frame.secrets.get("GITHUB_TOKEN", "")
-        github = {**self.frame.github, "token": token, **self.github}
+        github = {**with_token(self.frame.github, self.frame.secrets), **self.github}
         if self.is_nested:
             github["action_status"] = self.record.status.value
         return github

@@ -76,7 +76,6 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
     event = event_context(run.event_name, _payload(run, workflow), await read_repository(run.directory))
     run_id = str(int(datetime.now(UTC).timestamp() * 1000))
     github = {
-        "token": _secrets(run, event).get("GITHUB_TOKEN", ""),
         "run_id": run_id,
         "run_number": "1",
         "run_attempt": "1",
