@@ -10,8 +10,8 @@ from terraphim_runner.executor.github_context import (
     _VARIABLES,
     COMMAND_FILES,
     JobPlace,
+    default_environment,
     github_environment,
-    image_environment,
     runner_context,
     runner_environment,
 )
@@ -84,9 +84,8 @@ def documented_properties() -> set[tuple[str, str]]:
 def _variables() -> set[str]:
     github = dict.fromkeys(_VARIABLES, "")
     runner = runner_context(_PLACE, name="vm-1.g1", architecture="X64")
-    image = image_environment("debian-12")
-    named = {*github_environment(github), *runner_environment(runner), *image, *COMMAND_FILES.values()}
-    return {"CI", "RUNNER_TRACKING_ID", *named}
+    defaults = default_environment(image="debian-12", tracking_id="")
+    return {*github_environment(github), *runner_environment(runner), *defaults, *COMMAND_FILES.values()}
 
 
 def documented_keys() -> set[str]:

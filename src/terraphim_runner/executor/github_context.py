@@ -79,7 +79,9 @@ def github_context(run: Mapping[str, Any], *, job_id: str, place: JobPlace) -> d
     return {
         "action_ref": "",
         "action_repository": "",
+        "artifact_cache_size_limit": "10",
         "job_workflow_sha": run.get("workflow_sha", ""),
+        "secret_source": "Actions",
         **({"repository_visibility": visibility} if visibility else {}),
         **run,
         "job": job_id,
