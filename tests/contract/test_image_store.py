@@ -36,7 +36,7 @@ def put(store: LocalImageStore, digest: str, age_days: int = 0) -> str:
     image_dir.mkdir()
     for name in (KERNEL, INITRAMFS, ROOT_DISK):
         (image_dir / name).write_bytes(b"x")
-    manifest = Manifest("small", digest, "bookworm", "6.1", EPOCH - timedelta(days=age_days), 1.0, {})
+    manifest = Manifest("small", digest, "bookworm", "6.1", EPOCH - timedelta(days=age_days), 1.0, {}, {})
     (image_dir / MANIFEST).write_text(manifest.to_json())
     return digest
 

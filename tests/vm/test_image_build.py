@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from terraphim_runner.adapters.images.builder import ImageBuilder
+from terraphim_runner.adapters.images.node_runtime import NODE_RUNTIMES
 from terraphim_runner.adapters.images.recipe import parse_recipe
 from terraphim_runner.adapters.images.store import read_image
 from terraphim_runner.domain.errors import InfraError
@@ -129,6 +130,18 @@ def test_the_manifest_lists_the_packages(images_dir: Path, build: tuple[Image, l
 
     assert stored is not None
     assert {"jq", "python3", "linux-image-cloud-amd64"} <= stored.manifest.packages.keys()
+
+
+def test_node_for_actions_is_in_every_image_and_in_nobodys_path(
+    images_dir: Path, build: tuple[Image, list[BuildProgress]]
+) -> None:
+    stored = read_image(images_dir / build[0].digest)
+
+    assert stored is not None
+    assert stored.manifest.runtimes == {runtime.name: runtime.version for runtime in NODE_RUNTIMES}
+    for runtime in NODE_RUNTIMES:
+        assert "Mode:  0755" in debugfs(build[0], f"stat {runtime.path}")
+    assert "/opt" not in debugfs(build[0], "cat /etc/environment")
 
 
 def test_commands_ran_after_packages_and_files(build: tuple[Image, list[BuildProgress]]) -> None:

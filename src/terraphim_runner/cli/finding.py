@@ -148,7 +148,8 @@ def _image(facts: HostFacts) -> Finding:
     if isinstance(facts.image, Trouble):
         return Finding("image", Level.PROBLEM, facts.image.message, facts.image.remedy)
     size_mib = facts.image.size_bytes >> 20
-    return Finding("image", Level.OK, f"{facts.image.name} {facts.image.digest[:12]}, {size_mib} MiB")
+    runtimes = "".join(f", {name} {version}" for name, version in facts.image.runtimes.items())
+    return Finding("image", Level.OK, f"{facts.image.name} {facts.image.digest[:12]}, {size_mib} MiB{runtimes}")
 
 
 def _template(facts: HostFacts) -> Finding:

@@ -95,6 +95,7 @@ def inspect(name: NameArgument, output: OutputOption = ReportFormat.TEXT) -> Non
         "size": _size(stored.image.size_bytes),
         "build_seconds": duration_text(stored.manifest.build_seconds),
         "packages": len(stored.manifest.packages),
+        "runtimes": ", ".join(f"{name} {version}" for name, version in stored.manifest.runtimes.items()) or "none",
     }
     for key, value in facts.items():
         typer.echo(f"{key.replace('_', ' '):<15} {value}")

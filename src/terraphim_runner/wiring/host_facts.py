@@ -54,6 +54,7 @@ class ImageFacts:
     name: str
     digest: str
     size_bytes: int
+    runtimes: Mapping[str, str]  # for JavaScript actions: name and version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ async def look_at_host(settings: Settings) -> HostFacts:
         is_kvm_permitted=_is_kvm_permitted(),
         is_kvm_for_group=_is_kvm_for_group(),
         cgroups=_describe_cgroups(),
-        image=image if isinstance(image, Trouble) else ImageFacts(image.name, image.digest, image.size_bytes),
+        image=image if isinstance(image, Trouble) else _image_facts(settings, image),
         has_template=not isinstance(image, Trouble) and await _has_template(settings, image, vm_type),
         directories={name: _writable(name, getattr(settings, name)) for name in ("data_dir", "state_dir")},
         free_mib=min(_free_mib(path) for path in (settings.data_dir, settings.state_dir)),
@@ -143,6 +144,11 @@ def _find_image(settings: Settings, vm_type: VmType) -> Image | Trouble:
         return image_store(settings).find(vm_type.image)
     except RunnerError as error:
         return Trouble(str(error), error.hint)
+
+
+def _image_facts(settings: Settings, image: Image) -> ImageFacts:
+    manifest = image_store(settings).inspect(image.digest).manifest
+    return ImageFacts(image.name, image.digest, image.size_bytes, manifest.runtimes)
 
 
 async def _has_template(settings: Settings, image: Image, vm_type: VmType) -> bool:

@@ -24,7 +24,7 @@ _GOOD = HostFacts(
     is_kvm_permitted=True,
     is_kvm_for_group=True,
     cgroups="control groups v2: memory, pids, cpu",
-    image=ImageFacts("debian-12", "0123456789abcdef", 500 << 20),
+    image=ImageFacts("debian-12", "0123456789abcdef", 500 << 20, {"node20": "20.1.0"}),
     has_template=True,
     directories={"data_dir": Path("/data"), "state_dir": Path("/state")},
     free_mib=50_000,
@@ -53,6 +53,11 @@ def test_a_machine_that_has_everything_is_healthy() -> None:
 
     assert is_healthy(findings)
     assert {finding.level for finding in findings} == {Level.OK}
+
+
+def test_the_node_of_javascript_actions_is_named_with_the_image() -> None:
+    """A user sees which Node.js an action will get."""
+    assert _finding("image").message.endswith("500 MiB, node20 20.1.0")
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from terraphim_runner.adapters.images.apt_source import AptSource, read_host_sou
 from terraphim_runner.adapters.images.guest_content import AGENT_DIR, BASE_PACKAGES, LAST_FILES, read_guest_files
 from terraphim_runner.adapters.images.guest_init import compose_init
 from terraphim_runner.adapters.images.initramfs import WANTED_MODULES
+from terraphim_runner.adapters.images.node_runtime import NODE_RUNTIMES
 from terraphim_runner.adapters.images.recipe import RUNNER_ID
 from terraphim_runner.adapters.images.tree_file import TreeFile
 
 if TYPE_CHECKING:
+    from terraphim_runner.adapters.images.node_runtime import NodeRuntime
     from terraphim_runner.adapters.images.recipe import Recipe
 
 # Raise it when the builder makes something else of the same inputs.
@@ -52,6 +54,7 @@ class Blueprint:
     recipe: Recipe
     files: tuple[TreeFile, ...]
     sources: tuple[AptSource, ...]
+    runtimes: tuple[NodeRuntime, ...] = NODE_RUNTIMES
 
     @property
     def digest(self) -> str:
@@ -65,6 +68,7 @@ class Blueprint:
             render(self.sources),
             [APT_OPTIONS, DPKG_OPTIONS, DISK_OPTIONS, WANTED_MODULES, compose_init(WANTED_MODULES).hex()],
             [file.fingerprint() for file in LAST_FILES],
+            [runtime.fingerprint() for runtime in self.runtimes],
         ]
         return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 

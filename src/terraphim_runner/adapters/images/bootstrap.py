@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images.apt_source import render
 from terraphim_runner.adapters.images.blueprint import APT_OPTIONS, DPKG_OPTIONS
+from terraphim_runner.adapters.images.node_runtime import fetch_runtimes
 from terraphim_runner.adapters.images.progress import BuildPhase, BuildProgress, progress_within
 from terraphim_runner.adapters.images.tree_file import write_tar
 
@@ -34,11 +35,13 @@ def make_tree(
     """Install the packages and add everything the blueprint asks for.
 
     Raises:
-        ToolFailed: mmdebstrap could not.
+        ToolFailed: pip or mmdebstrap could not.
     """
     before, after = (_write_script(place.inputs / f"{n}.sh", text) for n, text in enumerate(blueprint.scripts))
     added = place.inputs / "added.tar"
     added.write_bytes(write_tar(blueprint.files))
+    on_progress(progress_within(BuildPhase.PREPARE, 0.1, "Node.js"))
+    externals = fetch_runtimes(blueprint.runtimes, place.toolbox, place.inputs)
     argv = [
         *("mmdebstrap", "--verbose", "--variant=minbase", "--format=directory", "--skip=cleanup/apt/lists"),
         f"--mode={'unshare' if place.ownership.enter else 'root'}",
@@ -48,6 +51,7 @@ def make_tree(
         *(f"--aptopt={option}" for option in APT_OPTIONS),
         f'--customize-hook=chroot "$1" sh -eu < {before}',
         f"--customize-hook=tar-in {added} /",
+        f"--customize-hook=tar-in {externals} /",
         f'--customize-hook=echo "I: customizing"; chroot "$1" sh -eu < {after}',
         *(blueprint.recipe.suite, str(place.tree), *_mirrors(blueprint, place.inputs)),
     ]

@@ -17,6 +17,7 @@ from terraphim_runner.adapters.images.bootstrap import make_tree
 from terraphim_runner.adapters.images.initramfs import compose_initramfs
 from terraphim_runner.adapters.images.kernel import extract_vmlinux
 from terraphim_runner.adapters.images.manifest import INITRAMFS, KERNEL, LOG, MANIFEST, Manifest, parse_dpkg_status
+from terraphim_runner.adapters.images.node_runtime import has_pip
 from terraphim_runner.adapters.images.progress import BuildPhase, progress_within
 from terraphim_runner.adapters.images.root_disk import finish_tree, write_root_disk
 from terraphim_runner.adapters.images.store import read_image
@@ -71,7 +72,7 @@ class ImageBuilder:
     def _check_host(self, blueprint: Blueprint) -> None:
         if self.machine != "x86_64":
             raise HostError(f"images are for x86_64 machines; this is {self.machine}")
-        require("mmdebstrap", "mke2fs", "setpriv", "tar")
+        require("mmdebstrap", "mke2fs", "setpriv", "tar", *(() if has_pip() else ("pip3",)))
         if not blueprint.sources and not _DEBIAN_KEYRING.exists():
             raise HostError(
                 "this machine has no keys to check Debian's packages with",
@@ -156,6 +157,7 @@ class _Build:
             built_at=datetime.now(UTC),
             build_seconds=round(build_seconds, 1),
             packages=parse_dpkg_status(status),
+            runtimes={runtime.name: runtime.version for runtime in self.blueprint.runtimes},
         )
         shutil.copy(self.place.log, self.place.result / LOG)
         (self.place.result / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")

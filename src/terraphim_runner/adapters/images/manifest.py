@@ -35,6 +35,7 @@ class Manifest:
     built_at: datetime
     build_seconds: float
     packages: Mapping[str, str]
+    runtimes: Mapping[str, str]  # for JavaScript actions: name and version
 
     def to_json(self) -> str:
         """Write it."""
@@ -49,6 +50,8 @@ class Manifest:
             ValueError: the text is something else.
         """
         facts = json.loads(text)
+        if isinstance(facts, dict):
+            facts.setdefault("runtimes", {})  # images of before there were any
         if not isinstance(facts, dict) or facts.keys() != {field.name for field in fields(cls)}:
             raise ValueError("not an image's manifest")
         return cls(**facts | {"built_at": datetime.fromisoformat(facts["built_at"])})

@@ -23,13 +23,20 @@ _PACKAGE_OF = {
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
     "newuidmap": "uidmap",
+    "pip3": "python3-pip",
     "setpriv": "util-linux",
     "tar": "tar",
 }
 _TAIL_LINES = 12
 _GRACE_S = 20
 _OWN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
-_NETWORK_FAULTS = ("Temporary failure resolving", "Could not connect", "Failed to fetch", "Could not resolve")
+_NETWORK_FAULTS = (
+    "Temporary failure resolving",
+    "Could not connect",
+    "Failed to fetch",
+    "Could not resolve",
+    "Retrying (",
+)
 
 
 class ToolFailed(InfraError):

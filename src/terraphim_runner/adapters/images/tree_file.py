@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # Not 0: zip archives, and with them Python wheels, cannot hold dates before 1980.
-_MODIFIED = 1_577_836_800
+MODIFIED = 1_577_836_800
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,6 +44,6 @@ def _header(file: TreeFile) -> tarfile.TarInfo:
     header = tarfile.TarInfo(str(PurePosixPath(file.path).relative_to("/")))
     header.size = len(file.content)
     header.mode = file.mode
-    header.mtime = _MODIFIED
+    header.mtime = MODIFIED
     header.uid, header.gid = file.owner
     return header

@@ -42,6 +42,7 @@ _WARM_UPS = (
     ("root", "command -v python3 && python3 -c 'import json, subprocess, ssl, pathlib'"),
     ("runner", "command -v sudo && sudo -n true && sudo -K"),
     ("runner", "bash -e -c 'x=$(uname)'; cd ~"),
+    ("runner", "for node in /opt/terraphim/externals/*/bin/node; do $node -e 0; done"),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from terraphim_runner.adapters.images.apt_source import AptSource
 from terraphim_runner.adapters.images.blueprint import Blueprint
+from terraphim_runner.adapters.images.node_runtime import NodeRuntime
 from terraphim_runner.adapters.images.recipe import Recipe
 from terraphim_runner.adapters.images.tree_file import TreeFile
 
@@ -32,6 +33,7 @@ def test_the_digest_is_the_same_for_the_same_image() -> None:
         replace(BLUEPRINT, files=(FILES[0], TreeFile("/b", b"2", mode=0o755))),
         replace(BLUEPRINT, files=(FILES[0], TreeFile("/b", b"2", owner=(1, 1)))),
         replace(BLUEPRINT, files=(FILES[0],)),
+        replace(BLUEPRINT, runtimes=(NodeRuntime("node20", "20.1.0", "ab"),)),
         replace(BLUEPRINT, sources=(AptSource(("http://m.example",), ("bookworm",), ("main",)),)),
     ],
 )
