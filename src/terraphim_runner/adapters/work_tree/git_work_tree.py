@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from terraphim_runner.adapters.work_tree.scratch import Scratch
 from terraphim_runner.adapters.work_tree.shallow_repository import Source, make_shallow_repository
 from terraphim_runner.domain.errors import HostError
 from terraphim_runner.ports.vm import Tree
+from terraphim_runner.ports.work_tree import Revision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -31,13 +33,31 @@ class GitWorkTree:
         self._scratch_dir = scratch_dir
         self._warn = warn
 
+    async def find(self, ref: str) -> Revision | None:
+        """See the port."""
+        git = Git(self._directory)
+        if not await git.is_repository():
+            return None
+        short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+        for place, branch in (("refs/heads/", short), ("refs/remotes/origin/", short), ("refs/tags/", None)):
+            name = place + short
+            is_meant = not ref.startswith("refs/") or ref in {name, f"refs/heads/{branch}"}
+            if is_meant and await git.complaint("show-ref", "--verify", "--quiet", name) is None:
+                return await _revision(git, name, branch)
+        return await _revision(git, ref, None)
+
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Tree]:
-        """List the files and make the `.git`; both are gone after the context."""
-        source = await self._find_source()
+    async def snapshot(
+        self, revision: Revision | None = None, *, has_history: bool = False
+    ) -> AsyncIterator[Tree]:
+        """See the port; what was made for it is gone after the context."""
+        source = replace(await self._find_source(), has_history=has_history)
         scratch = await _make_scratch(self._scratch_dir)
         try:
-            yield await self._make_tree(source, scratch.path)
+            if revision is None:
+                yield await self._make_tree(source, scratch.path)
+            else:
+                yield await _make_tree_of(source, revision, scratch.path)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(scratch.remove)
@@ -72,6 +92,25 @@ class GitWorkTree:
             self._warn(f"the submodule {path} is left empty, as actions/checkout leaves it by default")
 
 
+async def _make_tree_of(source: Source, revision: Revision, scratch: Path) -> Tree:
+    """Let git write the files of another commit."""
+    copy, files = scratch / "repository", scratch / "files"
+    for directory in (copy, files):
+        await anyio.Path(directory).mkdir()
+    other = replace(source, root=files, index=None, commit=revision.commit, branch=revision.branch)
+    git_dir = await make_shallow_repository(other, copy)
+    git = Git(files, f"--git-dir={git_dir}", f"--work-tree={files}", "-c", "core.hooksPath=/dev/null")
+    await git.run("checkout-index", "--all", "--force")
+    await git.complaint("update-index", "-q", "--refresh")
+    listing = await list_work_tree(git, files)
+    return Tree(files, listing.files, {".git": git_dir})
+
+
+async def _revision(git: Git, name: str, branch: str | None) -> Revision | None:
+    commit = await git.line("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+    return None if commit is None else Revision(commit, branch)
+
+
 async def _make_scratch(parent: Path) -> Scratch:
     try:
         return await anyio.to_thread.run_sync(Scratch, parent)
@@ -86,12 +125,14 @@ async def _describe(git: Git) -> Source:
     root = await git.line("rev-parse", "--show-toplevel")
     index = await git.line("rev-parse", "--path-format=absolute", "--git-path", "index")
     objects = await git.line("rev-parse", "--path-format=absolute", "--git-path", "objects")
+    shallow = await git.line("rev-parse", "--path-format=absolute", "--git-path", "shallow")
     if root is None or index is None or objects is None:
         raise HostError(f"git does not say where the repository of {git.directory} is")
     return Source(
         root=Path(root),
         index=Path(index),
         objects=Path(objects),
+        shallow=None if shallow is None else Path(shallow),
         commit=await git.line("rev-parse", "--quiet", "--verify", "HEAD^{commit}"),
         branch=await git.line("symbolic-ref", "--quiet", "--short", "HEAD"),
         object_format=await git.line("rev-parse", "--show-object-format") or "sha1",

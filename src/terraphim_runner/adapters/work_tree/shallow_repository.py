@@ -1,4 +1,4 @@
-"""A `.git` of depth one: the commit that is checked out and nothing of this machine's."""
+"""A `.git` of depth one, or with all history: what is checked out and nothing of this machine's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import anyio.to_thread
 from terraphim_runner.adapters.work_tree.git import Git
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _OPTIONS = (
@@ -23,6 +24,12 @@ _OPTIONS = (
     "-c", "core.splitIndex=false",
 )  # fmt: skip
 
+_RENAMED = {
+    "refs/remotes/origin/": "refs/remotes/origin/",
+    "refs/heads/": "refs/remotes/origin/",
+    "refs/tags/": "refs/tags/",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -31,10 +38,12 @@ class Source:
     root: Path
     index: Path | None = None
     objects: Path | None = None
+    shallow: Path | None = None  # its list of commits without parents, where it is itself shallow
     commit: str | None = None  # None: there is none yet
     branch: str | None = "main"  # None: no branch is checked out
     object_format: str = "sha1"
     remote_url: str | None = None
+    has_history: bool = False  # all commits, branches and tags are wanted
 
 
 async def make_shallow_repository(source: Source, directory: Path) -> Path:
@@ -46,7 +55,10 @@ async def make_shallow_repository(source: Source, directory: Path) -> Path:
     if source.branch is not None:
         await git.run("symbolic-ref", "HEAD", f"refs/heads/{source.branch}")
     if source.commit is not None:
-        await _copy_objects(git_dir, source, source.commit)
+        if source.has_history:
+            await _copy_history(git_dir, source, source.commit)
+        else:
+            await _copy_objects(git_dir, source, source.commit)
         await _set_references(git, source, source.commit)
         await _make_index(git, git_dir, source)
     await _configure(git, source)
@@ -59,12 +71,40 @@ async def _copy_objects(git_dir: Path, source: Source, commit: str) -> None:
     Ten times faster than a fetch, for nothing is compressed or checked anew; and nothing is written to the source,
     as it would be by a git that runs there.
     """
-    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": json.dumps(str(source.objects), ensure_ascii=False)}
-    git = Git(git_dir, *_OPTIONS, f"--git-dir={git_dir}", env=env)
+    git = _borrowing(git_dir, source)
     objects = await git.run("rev-list", "--objects", "--no-object-names", "--no-walk", commit)
     target = git_dir / "objects" / "pack" / "pack"
     await git.run("pack-objects", "-q", "--window=0", "--compression=0", str(target), stdin=objects)
     await anyio.Path(git_dir / "shallow").write_text(f"{commit}\n", encoding="ascii")
+
+
+async def _copy_history(git_dir: Path, source: Source, commit: str) -> None:
+    """Pack all that the branches and tags lead to, and give them their names: as after a clone."""
+    if source.shallow is not None:
+        await anyio.to_thread.run_sync(_copy_if_there, source.shallow, git_dir / "shallow")
+    git = _borrowing(git_dir, source)
+    references = await Git(source.objects or git_dir).run("for-each-ref", "--format=%(objectname) %(refname)")
+    wanted = dict(_as_cloned(references.decode(errors="surrogateescape").splitlines()))
+    tips = "".join(f"{tip}\n" for tip in {*wanted.values(), commit})
+    target = git_dir / "objects" / "pack" / "pack"
+    # Packs of the source are used as they are: nothing is computed anew.
+    await git.run("pack-objects", "-q", "--revs", "--delta-base-offset", str(target), stdin=tips.encode())
+    updates = "".join(f"create {name} {tip}\n" for name, tip in wanted.items())
+    await git.run("update-ref", "--stdin", stdin=updates.encode(errors="surrogateescape"))
+
+
+def _as_cloned(references: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give the names and tips that a clone would have: this repository's branches come after its origin's."""
+    for line in sorted(references, key=lambda each: " refs/heads/" in each):
+        tip, _, name = line.partition(" ")
+        for kept, new in _RENAMED.items():
+            if name.startswith(kept) and name != "refs/remotes/origin/HEAD":
+                yield new + name.removeprefix(kept), tip
+
+
+def _borrowing(git_dir: Path, source: Source) -> Git:
+    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": json.dumps(str(source.objects), ensure_ascii=False)}
+    return Git(git_dir, *_OPTIONS, f"--git-dir={git_dir}", env=env)
 
 
 async def _set_references(git: Git, source: Source, commit: str) -> None:
