@@ -214,6 +214,7 @@ class Root(Protocol):
     def environment(self) -> Mapping[str, str]:
         """What every command of a workflow needs in its environment here: PATH, locale, proxies, CA bundles.
 
+        `TERRAPHIM_EXTERNALS` is where Node.js for actions is: `node20/bin/node`, `node24/bin/node` below it.
         In a VM it is the image's /etc/environment, and HOME and USER of the user `runner`; with the provider
         `process` it is the part of the runner's own that is no secret. A `Command` gets it only if the caller
         puts it there.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import terraphim_runner
 from terraphim_runner.adapters.images.guest_init import compose_first_process
+from terraphim_runner.adapters.images.node_runtime import EXTERNALS
 from terraphim_runner.adapters.images.tree_file import TreeFile
 
 AGENT_DIR = "/usr/lib/terraphim-runner"
@@ -46,6 +47,7 @@ _ENVIRONMENT = {
     "PIP_CERT": _BUNDLE,
     "REQUESTS_CA_BUNDLE": _BUNDLE,
     "SSL_CERT_FILE": _BUNDLE,
+    "TERRAPHIM_EXTERNALS": EXTERNALS,
 }
 
 _BASE_FILES = (

@@ -139,7 +139,9 @@ class MemoryVm:
     """A fake VM: files in a dictionary, commands by script."""
 
     work_root = "/home/runner/work"
-    environment: Mapping[str, str] = MappingProxyType({"PATH": "/usr/bin:/bin", "HOME": "/home/runner"})
+    environment: Mapping[str, str] = MappingProxyType(
+        {"PATH": "/usr/bin:/bin", "HOME": "/home/runner", "TERRAPHIM_EXTERNALS": "/externals"}
+    )
 
     def __init__(self, vm_id: VmId, script: Script, clock: Clock, tasks: TaskGroup) -> None:
         """Start with no files; scripted commands run in `tasks`."""

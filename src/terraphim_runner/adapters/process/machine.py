@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket as sockets
 import subprocess
 import sys
@@ -76,6 +77,8 @@ class Machine:
             ours.close()
             raise
         self._slot.record_agent(self._process.pid)
+        externals = await to_thread.run_sync(_provide_node, self._slot.machine / "externals")
+        environment = {**environment, "TERRAPHIM_EXTERNALS": str(externals)}
         link = await tasks.start(run_link, ours, settings)
         self.vm = ProcessVm(self.vm_id, link, work_root=str(self._slot.machine / "work"), environment=environment)
         return self.vm
@@ -96,6 +99,17 @@ class Machine:
             if self._process is not None:
                 await self._process.aclose()
             self._slot.free()
+
+
+def _provide_node(externals: Path) -> Path:
+    """Let actions find this machine's Node.js, whatever version it is, where they would find theirs in a VM."""
+    program = shutil.which("node")
+    if program is not None:
+        for name in ("node20", "node24"):
+            directory = externals / name / "bin"
+            directory.mkdir(parents=True)
+            (directory / "node").symlink_to(program)
+    return externals
 
 
 async def _start_agent(fd: int, directory: Path) -> Process:
