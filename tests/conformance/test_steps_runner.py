@@ -24,6 +24,7 @@ from terraphim_runner.executor.record import StepsRecord
 from terraphim_runner.expressions.condition import condition as parse_condition
 from terraphim_runner.ports.vm import ExitStatus
 from terraphim_runner.session.manager import SessionLimits, SessionManager
+from terraphim_runner.workflow.action_reference import Repository
 from terraphim_runner.workflow.event_context import EventContext
 from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.plan import Setting, plan_run
@@ -59,7 +60,7 @@ async def test_status_functions_answer_as_the_official_runners(case: dict[str, A
     scope = scope_of(frame)
     _set_status(scope.record, case["job_status"], frame.cancellation)
     if case.get("in_composite"):
-        scope = scope.nested(record=StepsRecord(), inputs=None, github={})
+        scope = scope.nested("outer", StepsRecord(), inputs=None, github={}, home=Repository("", ""))
         _set_status(scope.record, case["action_status"], frame.cancellation)
 
     condition = parse_condition(case["expr"])

@@ -135,7 +135,8 @@ def _with_text(local_run: LocalRun) -> Iterator[None]:
     try:
         yield
     except WorkflowError as error:
-        raise WorkflowError(error.diagnostics, texts={local_run.file: local_run.text}) from error
+        texts = error.texts | {local_run.file: local_run.text}
+        raise WorkflowError(error.diagnostics, texts=texts) from error
 
 
 async def _obey_signals(cancellation: Cancellation, scope: anyio.CancelScope, warn: Callable[[str], None]) -> None:

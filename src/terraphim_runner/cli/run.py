@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from terraphim_runner.cli import run_option as option  # noqa: TC001  # typer reads them
+from terraphim_runner.cli.action_mapping import ActionOption, parse_action_mappings
 from terraphim_runner.cli.assignment import as_settings, parse_assignments, read_files
 from terraphim_runner.cli.carry_out import carry_out, keep_carrying_out, show_plan
 from terraphim_runner.cli.event_payload import read_payload
@@ -49,6 +50,7 @@ def run(
     input_file: option.InputFileOption = None,
     env: option.EnvOption = None,
     env_file: option.EnvFileOption = None,
+    action: ActionOption = None,
     vm_type: option.VmTypeOption = None,
     provider: option.ProviderOption = None,
     dry_run: option.DryRunOption = False,
@@ -78,6 +80,7 @@ def run(
         variables=as_settings("variable", _values("--var", var, var_file)),
         inputs=_values("--input", input_, input_file),
         env=_values("--env", env, env_file),
+        actions=parse_action_mappings(action or ()),
         vm_type=vm_type,
     )
     if list_:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from terraphim_runner.cli.workflow_choice import ChosenWorkflow
+    from terraphim_runner.ports.action_store import ActionMapping
     from terraphim_runner.workflow.matrix_choice import MatrixChoice
 
 _DEFAULT_EVENT = "push"
@@ -36,6 +37,7 @@ class RunOrder:
     variables: Mapping[str, str]
     inputs: Mapping[str, str]
     env: Mapping[str, str]
+    actions: Sequence[ActionMapping]
     vm_type: str | None
 
     def local_run(self) -> LocalRun:
@@ -59,6 +61,7 @@ class RunOrder:
             env=self.env,
             secrets=self.secrets,
             variables=self.variables,
+            actions=self.actions,
             vm_type=self.vm_type,
         )
 

@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from terraphim_runner.executor.stage_step import StageStep
     from terraphim_runner.executor.step_end import StepEnd
+    from terraphim_runner.executor.step_scope import StepScope
     from terraphim_runner.executor.turn import Turn
-    from terraphim_runner.workflow.step import UsesStep
+    from terraphim_runner.workflow.step import Step, UsesStep
 
 
 class ActionRunner(Protocol):
     """Runs the steps that use an action."""
+
+    async def pre_steps(self, steps: Sequence[Step], scope: StepScope) -> Sequence[StageStep]:
+        """Give what the actions that `steps` use want done before any of them.
+
+        Raises:
+            WorkflowError | HostError: an action cannot be read; what was planned can.
+        """
+        ...
 
     async def run(self, step: UsesStep, turn: Turn) -> StepEnd:
         """Run the action to its end.

@@ -13,7 +13,7 @@ import anyio
 import structlog
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import InfraError, RunnerError, StateError, WorkflowError
+from terraphim_runner.domain.errors import InfraError, RunnerError, StateError
 from terraphim_runner.domain.event import (
     RunFinished,
     RunStarted,
@@ -23,6 +23,7 @@ from terraphim_runner.domain.event import (
     VmReleased,
 )
 from terraphim_runner.domain.state import SessionState
+from terraphim_runner.executor.action_library import ActionLibrary, NoActions
 from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.entitlement import gets_secrets
 from terraphim_runner.executor.frame import RunFrame
@@ -31,7 +32,7 @@ from terraphim_runner.executor.group_hold import GroupDoor
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.masked_sink import MaskedSink
 from terraphim_runner.executor.schedule_state import Level
-from terraphim_runner.executor.support import unsupported
+from terraphim_runner.executor.support import refuse_unsupported
 from terraphim_runner.executor.verdict import Tally, verdict
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.session.reconciliation import count_allocations, count_releases
@@ -69,6 +70,7 @@ class RunRequest:
     concurrency_scope: str | None = None  # within which concurrency groups hold; None: the repository
     max_parallel_jobs: int | None = None  # at once; never more than the VM has processors
     masker: Masker = field(default_factory=Masker)  # whoever else tells of this run uses it too
+    actions: ActionLibrary = field(default_factory=lambda: ActionLibrary(NoActions()))
 
 
 @dataclass(slots=True)
@@ -121,8 +123,7 @@ class WorkflowExecutor:
         """
         if request.secrets and not gets_secrets(request.plan.event):
             raise StateError("secrets were given to a run of a fork's pull request")
-        if faults := unsupported(request.plan):
-            raise WorkflowError(faults)
+        refuse_unsupported(request.plan, request.actions)
         for value in request.secrets.values():
             request.masker.add(value)
         started_s = self._clock.monotonic_s()
@@ -239,6 +240,7 @@ class WorkflowExecutor:
             env=request.env,
             event_payload=json.dumps(request.plan.event.payload).encode(),
             work_tree=request.work_tree,
+            actions=request.actions,
         )
 
     def _started(self, request: RunRequest) -> RunStarted:

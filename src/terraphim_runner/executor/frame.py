@@ -10,6 +10,7 @@ from terraphim_runner.domain.conclusion import Conclusion
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from terraphim_runner.executor.action_library import ActionLibrary
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.github_context import JobPlace
     from terraphim_runner.executor.mask import Masker
@@ -41,6 +42,7 @@ class RunFrame:
     env: Mapping[str, str]  # --env
     event_payload: bytes
     work_tree: WorkTree | None
+    actions: ActionLibrary
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobResult, JobStarted
 from terraphim_runner.executor.beside import running_beside
-from terraphim_runner.executor.checkout import BuiltInActions
+from terraphim_runner.executor.job_actions import JobActions
 from terraphim_runner.executor.job_state import JobState
 from terraphim_runner.executor.job_steps import JobSteps, what_failed
 from terraphim_runner.executor.mapping import evaluate_mapping
@@ -55,7 +55,7 @@ class JobRunner:
         self._clock = frame.run.clock
         self._sink = frame.run.sink
         matchers = MatcherSet(frame.root, frame.place.workspace)
-        self._state = JobState(actions or BuiltInActions(), matchers)
+        self._state = JobState(actions or JobActions(frame.run.actions), matchers)
         self._scope = StepScope(
             frame=frame,
             state=self._state,

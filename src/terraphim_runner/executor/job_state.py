@@ -12,7 +12,7 @@ from terraphim_runner.executor.record import StepsRecord
 if TYPE_CHECKING:
     from terraphim_runner.executor.action_runner import ActionRunner
     from terraphim_runner.executor.matcher_set import MatcherSet
-    from terraphim_runner.executor.post_step import PostStep
+    from terraphim_runner.executor.stage_step import StageStep
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class JobState:
     actions: ActionRunner  # runs `uses` steps
     matchers: MatcherSet
     record: StepsRecord = field(default_factory=StepsRecord)  # of the job's own steps
-    posts: list[PostStep] = field(default_factory=list)  # a stack: what was pushed last runs first
+    posts: list[StageStep] = field(default_factory=list)  # a stack: what was pushed last runs first
     # What steps leave running, until the job's end: a server that one step starts is there for the next.
     executions: AsyncExitStack = field(default_factory=AsyncExitStack)
     tracking_id: str = field(

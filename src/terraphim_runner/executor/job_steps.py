@@ -26,7 +26,7 @@ from terraphim_runner.workflow.step import RunStep, UsesStep, WaitAllStep, in_or
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from terraphim_runner.executor.post_step import PostStep
+    from terraphim_runner.executor.stage_step import StageStep
     from terraphim_runner.executor.step_scope import StepScope
     from terraphim_runner.workflow.step import Step
 
@@ -43,21 +43,25 @@ class JobSteps:
         self._sink = scope.frame.run.sink
         self._clock = scope.frame.run.clock
         self._results: list[StepResult] = []
+        self._due: list[int] = []  # numbers
         self._number = 0
+        self._more = sum(1 for _ in in_order(scope.frame.job.steps))  # what was not planned is numbered after it
         self.trouble: InfraError | HostError | None = None  # the VM or this machine failed: no step runs any more
 
     @property
     def results(self) -> list[StepResult]:
-        """The steps that are over, by number."""
-        return sorted(self._results, key=lambda step: step.number)
+        """The steps that are over, in the order in which they were due."""
+        return sorted(self._results, key=lambda step: self._due.index(step.number))
 
     async def run(self) -> None:
-        """Run every step whose condition holds, then what actions left to do."""
+        """Run what actions want done first, every step whose condition holds, then what actions left to do."""
+        for stage in await self._scope.state.actions.pre_steps(self._frame.job.steps, self._scope):
+            await self._run_stage(stage)
         with single_error():
             await self._run_main()
         posts = self._scope.state.posts
         while posts:
-            await self._run_post(posts.pop())
+            await self._run_stage(posts.pop())
 
     async def _run_main(self) -> None:
         async with anyio.create_task_group() as tasks:
@@ -71,7 +75,7 @@ class JobSteps:
 
     async def _run(self, step: Step, background: BackgroundSteps) -> None:
         scope = self._scope.at_step()
-        heading = self._next(await self._name(step, scope))
+        heading = self._next(await self._name(step, scope), is_planned=step.id != _IMPLICIT)
         if not isinstance(step, RunStep | UsesStep):
             work = partial(run_control, step, background, self._scope, heading)
             self._scope.record.add(step.id, await self._tell(heading, partial(self._announced, heading, work)))
@@ -94,9 +98,9 @@ class JobSteps:
         work = partial(self._tell, heading, partial(self._prepared, runner, heading))
         await background.start(BackgroundStep(step.id, heading.name, fork, stop), work)
 
-    async def _run_post(self, post: PostStep) -> None:
-        heading = self._next(post.name)
-        runner = StepRunner(post.step, post.scope, heading, work=post.perform)
+    async def _run_stage(self, stage: StageStep) -> None:
+        heading = self._next(stage.name, is_planned=False)
+        runner = StepRunner(stage.step, stage.scope, heading, work=stage.perform)
         if (await self._tell(heading, partial(self._whole, runner, heading))).is_failure:
             self._scope.record.fail()
 
@@ -134,12 +138,19 @@ class JobSteps:
             self.trouble = self.trouble or error
             return step.id
 
-    def _next(self, name: str) -> StepHeading:
-        self._number += 1
-        run = self._frame.run
-        place = StepPlace(self._frame.key, self._number)
+    def _next(self, name: str, *, is_planned: bool) -> StepHeading:
+        run, number = self._frame.run, self._next_number(is_planned=is_planned)
+        self._due.append(number)
+        place = StepPlace(self._frame.key, number)
         log = StepLog(place, run.sink, run.clock, run.masker, shows_debug=self._frame.is_debugging)
-        return StepHeading(str(self._number), name, log)
+        return StepHeading(str(number), name, log)
+
+    def _next_number(self, *, is_planned: bool) -> int:
+        if is_planned:
+            self._number += 1
+            return self._number
+        self._more += 1
+        return self._more
 
     def _end_after_trouble(self) -> StepEnd | None:
         if self.trouble is None:

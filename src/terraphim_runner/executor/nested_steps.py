@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.executor.frame import CONTEXTS
+from terraphim_runner.executor.step_end import StepEnd
 from terraphim_runner.executor.step_runner import StepRunner
+from terraphim_runner.executor.stop import StopReason
 from terraphim_runner.executor.turn import StepHeading
 from terraphim_runner.workflow.display_name import step_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from terraphim_runner.domain.conclusion import Conclusion
+    from terraphim_runner.executor.stage_step import StageStep
+    from terraphim_runner.executor.step_end import StepReport
     from terraphim_runner.executor.step_scope import StepScope
     from terraphim_runner.executor.turn import Turn
     from terraphim_runner.workflow.step import RunStep, UsesStep
 
 
-async def run_nested(steps: Sequence[RunStep | UsesStep], scope: StepScope, turn: Turn) -> Conclusion:
-    """Run `steps` in `scope`, made by `turn.scope.nested`; give success or failure, and outputs in `scope.record`.
+async def run_nested(steps: Sequence[RunStep | UsesStep], scope: StepScope, turn: Turn) -> StepEnd:
+    """Run `steps` in `scope`, made by `turn.scope.nested`; what they leave is in `scope.record`.
 
     Raises:
         MachineLost | GuestError | HostError: the VM or this machine failed, not a step.
     """
+    reports = []
     for number, step in enumerate(steps, start=1):
-        await _run(step, scope, turn, f"{turn.label}-{number}")
-    return scope.record.status
+        own = scope.at_step()
+        name = await own.evaluate(partial(step_name, step, known=CONTEXTS))
+        heading = StepHeading(f"{turn.label}-{number}", name, turn.log)
+        reports.append(await _run(StepRunner(step, own, heading, stop=turn.stop), heading))
+        scope.record.add(step.id, reports[-1])
+        if turn.stop.reason is StopReason.TIMED_OUT:
+            break
+    return _end(reports)
 
 
-async def _run(step: RunStep | UsesStep, scope: StepScope, turn: Turn, label: str) -> None:
-    scope = scope.at_step()
-    name = await scope.evaluate(lambda expressions: step_name(step, expressions, CONTEXTS))
-    runner = StepRunner(step, scope, StepHeading(label, name, turn.log), stop=turn.stop)
+async def run_stages(stages: Sequence[StageStep], turn: Turn) -> StepEnd:
+    """Run the `pre` or `post` stages of the actions in a composite action.
+
+    Raises:
+        MachineLost | GuestError | HostError: the VM or this machine failed, not a step.
+    """
+    reports = []
+    for number, stage in enumerate(stages, start=1):
+        heading = StepHeading(f"{turn.label}-{number}", stage.name, turn.log)
+        runner = StepRunner(stage.step, stage.scope, heading, stop=turn.stop, work=stage.perform)
+        reports.append(await _run(runner, heading))
+    return _end(reports)
+
+
+async def _run(runner: StepRunner, heading: StepHeading) -> StepReport:
     if (end := await runner.prepare()) is not None:
-        report = await runner.report(end)
-    else:
-        starting = f"Starting: {name}"
-        turn.log.tell_debug(starting)
-        report = await runner.perform()
-    scope.record.add(step.id, report)
+        return await runner.report(end)
+    starting = f"Starting: {heading.name}"
+    heading.log.tell_debug(starting)
+    return await runner.perform()
+
+
+def _end(reports: Iterable[StepReport]) -> StepEnd:
+    failed = next((report for report in reports if report.is_failure), None)
+    if failed is None:
+        return StepEnd(Conclusion.SUCCESS)
+    return StepEnd(Conclusion.FAILURE, reason=f"in the action this failed: {failed.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,8 @@ class StepRunner:
             return StepEnd(Conclusion.SKIPPED, reason="the step it belongs to was stopped")
         files = command_file_paths(self._list.frame.place.temp, self._heading.label)
         try:
-            own = self._list.with_step(github={"action": step.id, **files})
+            action = {} if self._list.is_nested else {"action": step.id}  # GitHub names the job's step only
+            own = self._list.with_step(github={**action, **files})
             env = await own.evaluate(partial(evaluate_mapping, step.env))
             self._scope = own.with_step(env=env)
             if await self._is_due():
@@ -105,7 +107,9 @@ class StepRunner:
 
     async def _work(self, turn: Turn) -> StepEnd:
         if isinstance(self._step, RunStep):
-            return await run_script(self._step, turn)
+            # As on GitHub: `env` of a step may name the action it is in, the script itself may not.
+            scope = turn.scope.with_step(github={"action_repository": None, "action_ref": None})
+            return await run_script(self._step, replace(turn, scope=scope))
         return await self._list.state.actions.run(self._step, turn)
 
     async def _is_due(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.executor.file_hash import FileHashes, FilesNotHashed
 from terraphim_runner.executor.frame import status_functions
 from terraphim_runner.executor.github_context import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.step_environment import StepEnvironment
     from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value
+    from terraphim_runner.workflow.action_reference import Repository
 
 T = TypeVar("T")
 
@@ -40,8 +42,16 @@ class StepScope:
     inputs: Value
     env: Mapping[str, str] = field(default_factory=dict)  # of the step, and of the `uses` steps around it
     github: Mapping[str, Any] = field(default_factory=dict)  # what differs from the job's `github` context
-    is_nested: bool = False  # in a composite action
+    trail: tuple[str, ...] = ()  # the ids of the steps whose composite actions this is in, outermost first
+    home: Repository | None = None  # of the file that the step is written in; None: the workflow's
+    is_around: bool = False  # before or after the main steps: the status functions ask about the job
+    is_after_cancel: bool = False  # in a composite action that began when the job was cancelled already
     hashes: FileHashes | None = None  # what was hashed since this step's turn began
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether the step is in a composite action."""
+        return bool(self.trail)
 
     def at_step(self) -> StepScope:
         """Give the scope for a step whose turn begins: files may have changed, and are hashed once for it."""
@@ -53,10 +63,23 @@ class StepScope:
         """Give the scope of one step: with its own `env`, and what of `github` is its own."""
         return replace(self, env={**self.env, **(env or {})}, github={**self.github, **(github or {})})
 
-    def nested(self, *, record: StepsRecord, inputs: Value, github: Mapping[str, Any]) -> StepScope:
-        """Give the scope of the steps of the composite action that this scope's step uses."""
-        merged = {**self.github, **github}
-        return replace(self, record=record, inputs=inputs, github=merged, is_nested=True)
+    def nested(
+        self, step_id: str, record: StepsRecord, *, inputs: Value, github: Mapping[str, Any], home: Repository
+    ) -> StepScope:
+        """Give the scope of the steps of the composite action, of the repository `home`, that a step uses."""
+        return replace(
+            self,
+            trail=(*self.trail, step_id),
+            record=record,
+            inputs=inputs,
+            github={**self.github, **github},
+            home=home,
+            is_after_cancel=self.frame.cancellation.is_requested,
+        )
+
+    def around(self) -> StepScope:
+        """Give the scope of what comes before or after the main steps, in the same place."""
+        return replace(self, is_around=True)
 
     async def evaluate(self, function: Callable[[Scope], T]) -> T:
         """Call `function` with what expressions see now.
@@ -69,9 +92,9 @@ class StepScope:
         """
         hashes = self.hashes or FileHashes(self.frame.root, self.frame.place.workspace)
         while True:
-            functions = status_functions(self.record.status, self.frame.cancellation)
+            functions = {**self._status_functions(), "hashFiles": hashes.function}
             try:
-                return function(run_scope(self._contexts(), {**functions, "hashFiles": hashes.function}))
+                return function(run_scope(self._contexts(), functions))
             except FilesNotHashed as missing:
                 await hashes.add(missing.patterns)
 
@@ -87,6 +110,14 @@ class StepScope:
     def env_context(self) -> dict[str, str]:
         """Give the `env` context."""
         return {**self.frame.run.env, **self.frame.env, **self.environment.variables, **self.env}
+
+    def _status_functions(self) -> dict[str, Callable[..., Value]]:
+        status = self.state.record.status if self.is_around else self.record.status
+        functions = status_functions(status, self.frame.cancellation)
+        if self.is_after_cancel and not self.is_around:  # there the steps ask about the action alone, as on GitHub
+            functions["success"] = lambda: status is Conclusion.SUCCESS
+            functions["failure"] = lambda: status is Conclusion.FAILURE
+        return functions
 
     def _github(self) -> dict[str, Any]:
         github = {**with_token(self.frame.github, self.frame.secrets), **self.github}

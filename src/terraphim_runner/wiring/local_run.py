@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
+from terraphim_runner.adapters.work_tree.local_actions import LocalActions
 from terraphim_runner.adapters.work_tree.repository_facts import read_repository
 from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.domain.event import Notice
 from terraphim_runner.domain.ident import RunId
+from terraphim_runner.executor.action_library import ActionLibrary
 from terraphim_runner.executor.empty_context import empty_references
 from terraphim_runner.executor.entitlement import gets_secrets
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.executor.masked_sink import MaskedSink
-from terraphim_runner.executor.support import unsupported
+from terraphim_runner.executor.support import refuse_unsupported
 from terraphim_runner.expressions.value import to_string
 from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
 from terraphim_runner.wiring.time_zone import known_time_zones
+from terraphim_runner.workflow.action_reference import Repository
 from terraphim_runner.workflow.event import WorkflowDispatch
 from terraphim_runner.workflow.event_context import event_context
 from terraphim_runner.workflow.input import dispatch_inputs
@@ -34,12 +37,13 @@ from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.time_zone import time_zone_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from terraphim_runner.domain.event import RunFinished
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.mask import Masker
+    from terraphim_runner.ports.action_store import ActionMapping, ActionStore
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.settings.model import Settings
     from terraphim_runner.workflow.document import Workflow
@@ -63,6 +67,7 @@ class LocalRun:
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     vm_type: str | None = None
+    actions: Sequence[ActionMapping] = ()
 
 
 async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> RunPlan:
@@ -125,8 +130,8 @@ async def request_run(run: LocalRun, settings: Settings, sink: EventSink, masker
         WorkflowError | UsageError: as `plan_local_run`; also what we cannot run yet.
     """
     plan = await plan_local_run(run, settings, sink)
-    if faults := unsupported(plan):
-        raise WorkflowError(faults)
+    actions = ActionLibrary(_store(run, plan))
+    refuse_unsupported(plan, actions)
     if warning := isolation_warning(settings):
         _warn(sink, warning)
     return RunRequest(
@@ -138,6 +143,7 @@ async def request_run(run: LocalRun, settings: Settings, sink: EventSink, masker
         variables=run.variables,
         concurrency_scope=_concurrency_scope(run, plan),
         max_parallel_jobs=settings.max_parallel_jobs,
+        actions=actions,
         work_tree=GitWorkTree(run.directory, settings.state_dir / "scratch", partial(_warn, sink)),
         masker=masker,
     )
@@ -150,6 +156,11 @@ def _warn(sink: EventSink, message: str) -> None:
 def _concurrency_scope(run: LocalRun, plan: RunPlan) -> str | None:
     """Tell repositories apart that have no remote: their made-up names are those of their directories."""
     return str(run.directory) if plan.event.repository.startswith("local/") else None
+
+
+def _store(run: LocalRun, plan: RunPlan) -> ActionStore:
+    own = Repository(plan.event.repository, plan.event.sha)
+    return LocalActions(own, run.directory, run.actions)
 
 
 def _secrets(run: LocalRun, event: EventContext) -> Mapping[str, str]:

@@ -146,3 +146,8 @@ def make_condition(scalar: ScalarNode | None, place: Span) -> Condition:
     if scalar is None or scalar.condition is None:
         return Condition(parse_condition(""), place)
     return Condition(scalar.condition, scalar.span, scalar.string(), scalar.excerpt)
+
+
+def always(place: Span) -> Condition:
+    """Make the condition of what runs whatever happened."""
+    return Condition(parse_condition("always()"), place, "always()")

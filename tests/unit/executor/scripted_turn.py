@@ -9,10 +9,11 @@ from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.memory.vm import MemoryVm, succeed
 from terraphim_runner.domain.event import Annotation, RunEvent, StepOutput
 from terraphim_runner.domain.ident import VmId
+from terraphim_runner.executor.action_library import ActionLibrary, NoActions
 from terraphim_runner.executor.cancellation import Cancellation
-from terraphim_runner.executor.checkout import BuiltInActions
 from terraphim_runner.executor.frame import JobFrame, RunFrame
 from terraphim_runner.executor.github_context import JobPlace
+from terraphim_runner.executor.job_actions import JobActions
 from terraphim_runner.executor.job_state import JobState
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.matcher_set import MatcherSet
@@ -76,6 +77,7 @@ def frame_of(
         env={},
         event_payload=b"{}",
         work_tree=None,
+        actions=ActionLibrary(NoActions()),
     )
     fields: dict[str, Any] = {
         "run": run,
@@ -101,7 +103,7 @@ def frame_of(
 
 def scope_of(frame: JobFrame) -> StepScope:
     matchers = MatcherSet(frame.root, frame.place.workspace)
-    state = JobState(BuiltInActions(), matchers)
+    state = JobState(JobActions(frame.run.actions), matchers)
     return StepScope(frame, state, state.record, StepEnvironment(), frame.inputs)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from terraphim_runner.ports.vm import Tree
+    from terraphim_runner.ports.work_tree import Revision
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +101,12 @@ async def test_p6_a_machine_that_cannot_run_vms_is_said_in_the_result_and_to_the
 
 
 class _UnreadableWorkTree:
-    def snapshot(self) -> AbstractAsyncContextManager[Tree]:
+    async def find(self, ref: str) -> Revision | None:
+        raise NotImplementedError(ref)
+
+    def snapshot(
+        self, revision: Revision | None = None, *, has_history: bool = False
+    ) -> AbstractAsyncContextManager[Tree]:
         raise HostDiskFull("no room for a copy", hint="free some space")
 
 

@@ -1,4 +1,4 @@
-"""What an action wants done when the job's own steps are over."""
+"""What an action wants done before or after the job's own steps."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PostStep:
-    """A step to run after the main steps, whatever happened; those that were pushed last run first.
+class StageStep:
+    """A step around the main steps, or around those of a composite action: `pre` or `post` of an action.
 
-    `step` is the step of the action with its condition replaced by `post-if` (`always()` where none is written):
-    its `env`, `timeout-minutes` and `continue-on-error` hold for the post step, too.
+    `step` is the step of the action with its condition replaced by `pre-if` or `post-if` (`always()` where none
+    is written): its `env`, `timeout-minutes` and `continue-on-error` hold for this one, too.
     """
 
-    name: str  # `Post ` and the name of the step
+    name: str  # `Pre ` or `Post ` and the name of the step
     step: UsesStep
     scope: StepScope  # of the list of steps that the action stands in
     perform: Callable[[Turn], Awaitable[StepEnd]]

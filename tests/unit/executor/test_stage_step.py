@@ -14,20 +14,22 @@ from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.event import StepFinished, StepStarted
 from terraphim_runner.executor.job_runner import JobRunner
 from terraphim_runner.executor.nested_steps import run_nested
-from terraphim_runner.executor.post_step import PostStep
 from terraphim_runner.executor.record import StepsRecord
-from terraphim_runner.executor.step_end import StepEnd
+from terraphim_runner.executor.stage_step import StageStep
 from terraphim_runner.executor.step_process import ProcessCall, StepProcess
 from terraphim_runner.expressions.condition import condition
 from terraphim_runner.ports.vm import ExitStatus
+from terraphim_runner.workflow.action_reference import Repository
 from terraphim_runner.workflow.value import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from terraphim_runner.executor.frame import JobFrame
+    from terraphim_runner.executor.step_end import StepEnd
+    from terraphim_runner.executor.step_scope import StepScope
     from terraphim_runner.executor.turn import Turn
-    from terraphim_runner.workflow.step import RunStep, UsesStep
+    from terraphim_runner.workflow.step import RunStep, Step, UsesStep
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +42,9 @@ class _Actions:
 
     condition: str = "always()"
     seen: list[str] = field(default_factory=list)
+
+    async def pre_steps(self, _steps: Sequence[Step], _scope: StepScope) -> list[StageStep]:
+        return []
 
     async def run(self, step: UsesStep, turn: Turn) -> StepEnd:
         name = step.uses.value.partition("@")[0].partition("/")[2]
@@ -56,7 +61,7 @@ class _Actions:
 
         wanted = Condition(condition(self.condition), step.span, self.condition)
         posts = turn.scope.state.posts
-        posts.append(PostStep(f"Post {turn.name}", replace(step, condition=wanted), turn.scope, clean))
+        posts.append(StageStep(f"Post {turn.name}", replace(step, condition=wanted), turn.scope, clean))
         return end
 
 
@@ -124,10 +129,16 @@ class _Composite:
     steps: tuple[RunStep | UsesStep, ...]
     conclusion: Conclusion | None = None
 
-    async def run(self, _step: UsesStep, turn: Turn) -> StepEnd:
-        scope = turn.scope.nested(record=StepsRecord(), inputs=None, github={"action_path": "/actions/it"})
-        self.conclusion = await run_nested(self.steps, scope, turn)
-        return StepEnd(self.conclusion, outputs={"said": str(sorted(scope.record.steps))})
+    async def pre_steps(self, _steps: Sequence[Step], _scope: StepScope) -> list[StageStep]:
+        return []
+
+    async def run(self, step: UsesStep, turn: Turn) -> StepEnd:
+        github = {"action_path": "/actions/it"}
+        home = Repository("o/it", "v1")
+        scope = turn.scope.nested(step.id, StepsRecord(), inputs=None, github=github, home=home)
+        end = await run_nested(self.steps, scope, turn)
+        self.conclusion = end.outcome
+        return replace(end, outputs={"said": str(sorted(scope.record.steps))})
 
 
 async def _run_composite(
