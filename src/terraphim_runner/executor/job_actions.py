@@ -88,7 +88,9 @@ class JobActions:
         script = {Stage.PRE: runs.pre, Stage.MAIN: runs.main, Stage.POST: runs.post}[stage]
         turn = replace(turn, scope=turn.scope.with_step(github=action.github))
         inputs = await evaluate_inputs(step, action.manifest, turn)
-        node = node_for(runs.using.value, turn)
+        node = node_for(runs.using.value)
+        if node != runs.using.value and stage is Stage.MAIN:
+            turn.log.tell_warning(f"{runs.using} is no longer maintained: this action is run with {node}.")
         end = await run_node(node, f"{action.directory}/{script}", input_variables(inputs) | use.variables(), turn)
         use.state |= end.state
         return end

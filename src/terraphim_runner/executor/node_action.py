@@ -16,13 +16,9 @@ EXTERNALS = "TERRAPHIM_EXTERNALS"  # in a root's environment: the directory of t
 _REPLACED = {"node12": "node20", "node16": "node20"}  # GitHub's runner has dropped them, too
 
 
-def node_for(using: str, turn: Turn) -> str:
-    """Say which Node runs an action, with a warning where it is not the one that the action asks for."""
-    node = _REPLACED.get(using, using)
-    if node != using:
-        message = f"{using} is no longer maintained: this action is run with {node}."
-        turn.log.tell_warning(message)
-    return node
+def node_for(using: str) -> str:
+    """Say which Node runs an action that asks for `using`."""
+    return _REPLACED.get(using, using)
 
 
 async def run_node(node: str, script: str, env: Mapping[str, str], turn: Turn) -> StepEnd:
