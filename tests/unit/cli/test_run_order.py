@@ -30,6 +30,7 @@ def _in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _order(**options: Any) -> RunOrder:
     nothing: dict[str, Any] = {key: {} for key in ("payload", "secrets", "variables", "inputs", "env")}
+    nothing["actions"] = ()
     nothing |= dict.fromkeys(("workflow", "workflows", "event", "job", "vm_type"))
     return RunOrder(**(nothing | {"matrix": MatrixChoice()} | options))
 
