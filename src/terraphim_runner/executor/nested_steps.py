@@ -34,10 +34,11 @@ async def run_nested(steps: Sequence[RunStep | UsesStep], scope: StepScope, turn
         own = scope.at_step()
         name = await own.evaluate(partial(step_name, step, known=CONTEXTS))
         heading = StepHeading(f"{turn.label}-{number}", name, turn.log)
-        reports.append(await _run(StepRunner(step, own, heading, stop=turn.stop), heading))
-        scope.record.add(step.id, reports[-1])
-        if turn.stop.reason is StopReason.TIMED_OUT:
-            break
+        report = await _run(StepRunner(step, own, heading, stop=turn.stop), heading)
+        scope.record.add(step.id, report)
+        reports.append(report)
+        if turn.stop.reason is StopReason.TIMED_OUT or report.end.is_undecided:
+            break  # as on GitHub, even those with `always()` do not run any more
     return _end(reports)
 
 

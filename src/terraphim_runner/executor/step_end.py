@@ -16,6 +16,7 @@ class StepEnd:
     reason: str | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     state: dict[str, str] = field(default_factory=dict)  # GITHUB_STATE: for the same action's later stages
+    is_undecided: bool = False  # whether it is to run could not be evaluated
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class StepRunner:
                 await self._set_timeout()
                 return None
         except ExpressionError as error:
-            return self._failed(f"cannot evaluate the condition '{step.condition.text}': {error}")
+            reason = f"cannot evaluate the condition '{step.condition.text}': {error}"
+            return replace(self._failed(reason), is_undecided=True)
         except WorkflowError as error:
             return self._failed(str(error))
         return StepEnd(Conclusion.SKIPPED, reason=self._why_not())
