@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 CORPUS = Path(__file__).parents[3] / "shared" / "conformance" / "act-workflows"
+HANDED_OVER = (
+    CORPUS / "remote-actions/nektos__act-test-actions"
+)  # of its JavaScript actions only what describes them
+_RUNNABLE = ("actions/checkout@", "nektos/act-test-actions/composite@")
 
 # What act does otherwise than GitHub, or under circumstances of its tests, beside what the table marks.
 _DEVIATIONS = {
@@ -48,7 +52,7 @@ class Case:
     def ineligible(self) -> str | None:
         """Why the row is none of those that have to give the expected result; None if it is one."""
         row, requires = self.row, self.row["requires"]
-        remote = [use for use in requires["remote_uses"] if not use.startswith("actions/checkout@")]
+        remote = [use for use in requires["remote_uses"] if not use.startswith(_RUNNABLE)]
         reasons = [
             ("act deviates from GitHub", row.get("act_deviation") or _DEVIATIONS.get(self.id)),
             ("another operating system", row.get("os") or requires["windows"]),

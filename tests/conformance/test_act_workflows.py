@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conformance.act_case import CORPUS, Case, load_cases
+from tests.conformance.act_case import CORPUS, HANDED_OVER, Case, load_cases
 from tests.conformance.act_fixture import add_fixtures
 
 from terraphim_runner.domain.conclusion import Conclusion
@@ -25,6 +25,7 @@ from terraphim_runner.domain.event import StepOutput
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.executor import WorkflowExecutor
 from terraphim_runner.executor.mask import Masker
+from terraphim_runner.ports.action_store import ActionMapping
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.engine import Engine, open_engine, open_sessions
@@ -104,6 +105,7 @@ def order(case: Case, workspace: Path, file: str) -> LocalRun:
         inputs=case.row.get("inputs", {}),
         secrets=case.row.get("secrets", {}),
         env=case.row.get("env", {}),
+        actions=[ActionMapping("nektos/act-test-actions", "main", HANDED_OVER)],
     )
 
 
