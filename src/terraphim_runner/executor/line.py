@@ -45,8 +45,8 @@ class LineSplitter:
         self._unfinished += data
         if b"\n" not in data and len(self._unfinished) < self._limit:
             return []
-        *complete, rest = bytes(self._unfinished).split(b"\n")
-        lines = [piece for line in complete for piece in self._whole(line)]
+        complete, newline, rest = bytes(self._unfinished).rpartition(b"\n")
+        lines = self._lines(complete) if newline else []
         full, rest = self._cut(rest)
         self._unfinished = bytearray(rest)
         return lines + full
@@ -55,6 +55,13 @@ class LineSplitter:
         """Give the last line if it lacks its newline."""
         rest, self._unfinished = bytes(self._unfinished), bytearray()
         return self._whole(rest) if rest else []
+
+    def _lines(self, complete: bytes) -> list[str]:
+        if len(complete) >= self._limit:
+            return [piece for line in complete.split(b"\n") for piece in self._whole(line)]
+        text = _text(complete)  # none of its lines is too long: they are read at once
+        lines = text.split("\n")
+        return [line.removesuffix("\r") for line in lines] if "\r" in text else lines
 
     @property
     def _limit(self) -> int:

@@ -37,7 +37,7 @@ class OutputReader:
             await self._take(stream, splitter.finish())
 
     async def _take(self, stream: Stream, lines: list[str]) -> None:
-        text = "\n".join(lines)  # most output has nothing to look at: that is told faster of all of it at once
+        text = " ".join(lines)  # most output has nothing to look at: that is told faster of all of it at once
         if self._matchers[stream].is_active or may_be_command(text):
             await self._look_at(lines, self._matchers[stream])
         else:

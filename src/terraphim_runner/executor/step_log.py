@@ -47,7 +47,7 @@ class StepLog:
         self._lines.append(self._masker.mask(line))
 
     def put_lines(self, lines: list[str], text: str) -> None:
-        """Take lines that are `text` together."""
+        """Take lines; `text` is all of them in one: where it holds no secret, none of them does."""
         if self._masker.mask(text) == text:
             self._lines += lines
         else:
