@@ -55,7 +55,8 @@ class _Checkout:
         if path != workspace and not path.startswith(workspace + "/"):
             return self._turn.failed(f"Repository path '{path}' is not under '{workspace}'")
         revision = await self._revision()
-        async with self._work_tree.snapshot(revision, has_history=self._inputs.has_history) as tree:
+        snapshot = self._work_tree.snapshot(revision, has_history=self._inputs.has_history)
+        async with self._turn.stop.cutting_short(), snapshot as tree:
             self._tell(tree, revision, path)
             await self._place(tree, path)
         return self._end(revision)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.executor.file_command import command_file_paths
 from terraphim_runner.executor.step_end import StepEnd
 
 if TYPE_CHECKING:
@@ -33,12 +32,6 @@ class Turn:
     scope: StepScope  # with the step's own `env`
     log: StepLog
     stop: Stop
-
-    def part(self, name: str) -> Turn:
-        """Give the turn for one of several processes of the step: with command files of its own."""
-        label = f"{self.label}-{name}"
-        files = command_file_paths(self.scope.frame.place.temp, label)
-        return replace(self, label=label, scope=self.scope.with_step(github=files))
 
     def failed(self, reason: str) -> StepEnd:
         """Log why the step fails, and give that end."""
