@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 CORPUS = Path(__file__).parents[3] / "shared" / "conformance" / "act-workflows"
-HANDED_OVER = (
-    CORPUS / "remote-actions/nektos__act-test-actions"
-)  # of its JavaScript actions only what describes them
-_RUNNABLE = ("actions/checkout@", "nektos/act-test-actions/composite@")
+HANDED_OVER = CORPUS / "remote-actions/nektos__act-test-actions"  # of JavaScript, only what describes it
+_RUNNABLE = ("actions/checkout@", "nektos/act-test-actions/composite@", "nektos/act-test-actions/script@")
 
 # What act does otherwise than GitHub, or under circumstances of its tests, beside what the table marks.
 _DEVIATIONS = {

@@ -1,4 +1,4 @@
-"""JavaScript for the corpus' local actions, whose own code is not handed out.
+"""JavaScript for the corpus' actions, whose own code is not handed out.
 
 Each does what the workflow that uses it needs to be a test: it looks at what the runner has to give it, and fails
 where that is wrong. Written for this test; it runs as CommonJS and as a module.
@@ -22,8 +22,17 @@ _CHECK_CACHE = """\
 if (process.env.INPUT_CACHE !== 'true') throw new Error(`cache is ${process.env.INPUT_CACHE}`);
 console.log(process.env.INPUT_STEP);
 """
+_RUN_INPUT = """\
+import('node:child_process').then(({ spawnSync }) => {
+  const script = process.env['INPUT_%s'];
+  if (script) process.exit(spawnSync('bash', ['-e', '-c', script], { stdio: 'inherit' }).status ?? 1);
+});
+"""
 
 FIXTURES = {
+    "script/pre.js": _RUN_INPUT % "PRE",
+    "script/main.js": _RUN_INPUT % "MAIN",
+    "script/post.js": _RUN_INPUT % "POST",
     "actions/node12/dist/index.js": _GREET,
     "actions/node16/dist/index.js": _GREET,
     "actions/node20/dist/index.js": _GREET,
@@ -37,10 +46,10 @@ FIXTURES = {
 }
 
 
-def add_fixtures(testdata: Path) -> None:
-    """Put them where the actions' files say that they are."""
+def add_fixtures(root: Path) -> None:
+    """Put them where the actions' files in a directory say that they are."""
     for name, text in FIXTURES.items():
-        path = testdata / name
-        if path.parent.exists() or path.parents[1].exists():
+        path = root / name
+        if any((directory / "action.yml").exists() for directory in (path.parent, path.parents[1])):
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")

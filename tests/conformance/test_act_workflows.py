@@ -105,7 +105,7 @@ def order(case: Case, workspace: Path, file: str) -> LocalRun:
         inputs=case.row.get("inputs", {}),
         secrets=case.row.get("secrets", {}),
         env=case.row.get("env", {}),
-        actions=[ActionMapping("nektos/act-test-actions", "main", HANDED_OVER)],
+        actions=[ActionMapping("nektos/act-test-actions", "main", workspace.parent / "actions")],
     )
 
 
@@ -117,12 +117,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def workspaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A repository for each of the two roots of the corpus."""
+    """A repository for each of the two roots of the corpus, beside the actions of another."""
     found = {}
     for base in ("testdata", "model-testdata"):
         path = tmp_path_factory.mktemp("act") / base
-        shutil.copytree(CORPUS / base, path)
-        add_fixtures(path)
+        for source, copy in ((CORPUS / base, path), (HANDED_OVER, path.parent / "actions")):
+            shutil.copytree(source, copy)
+            add_fixtures(copy)
         git = ["git", "-C", str(path), "-c", "user.name=nektos", "-c", "user.email=act@example.invalid"]
         subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
         subprocess.run([*git, "add", "--all", "--force"], check=True)
