@@ -66,6 +66,10 @@ async def _restore(bench: Bench, count: int) -> Figures:
     return await _in_turns(bench.product.restore_s, _in_thread(bench.floor.restore_s), count)
 
 
+async def _restore_twin(bench: Bench, count: int) -> Figures:
+    return await _in_turns(bench.product.restore_s, _in_thread(bench.floor.restore_twin_s), count)
+
+
 async def _allocation(bench: Bench, count: int) -> Figures:
     return await _in_turns(bench.product.allocate_s, bench.product.allocate_booting_s, count)
 
@@ -115,11 +119,23 @@ EXPERIMENTS = (
         Subject(
             "restore to first output",
             ours="allocate, then exec /bin/echo",
-            floor="bare clone, then fork and exec",
+            floor="bare clone: clock, entropy, fork, exec",
             relation=Relation.RATIO,
             target=Target(Bound.AT_MOST, 1.25),
         ),
         _restore,
+        count=25,
+        quick_count=7,
+    ),
+    Experiment(
+        # What the floor was before its clones could be used.
+        Subject(
+            "restore, floor's clones twins",
+            ours="allocate, then exec /bin/echo",
+            floor="bare clone: fork, exec",
+            relation=Relation.RATIO,
+        ),
+        _restore_twin,
         count=25,
         quick_count=7,
     ),

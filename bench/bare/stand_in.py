@@ -3,19 +3,24 @@
 It reads lines and answers each with one line, but for `r`, which answers with what was asked for.
 
     e          start /bin/echo with the port as its output
+    p NS HEX   set the clock and give the kernel's random generator this entropy to use from now on
     w N        take N bytes
     r N        give N bytes
     m PATH     flush the mailbox disk, mount its squashfs, lay an overlay with it over PATH
     u PATH     take all that away again
 """
 
+import fcntl
 import os
+import struct
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 _PORTS = "/sys/class/virtio-ports"
+_RNDADDENTROPY, _RNDRESEEDCRNG = 0x40085203, 0x5207
 _PIECE = 32 * 1024  # larger ones cost the guest more: every read maps and unmaps its buffer
 _MOUNT = """set -e
 for disk in /sys/block/vd*; do [ "$(cat $disk/serial)" != mailbox ] || device=/dev/${disk##*/}; done
@@ -36,6 +41,9 @@ def main() -> "NoReturn":
         match words:
             case [b"e"]:
                 _run(("/bin/echo", "hello"), port)
+            case [b"p", unix_ns, entropy]:
+                _personalize(int(unix_ns), bytes.fromhex(entropy.decode()))
+                os.write(port, b"personalized\n")
             case [b"w", size]:
                 _take(port, int(size))
                 os.write(port, b"taken\n")
@@ -73,6 +81,14 @@ def _run(argv: tuple[str, ...], output: int) -> int:
         os.dup2(output, 1)
         os.execv(argv[0], argv)
     return os.waitpid(pid, 0)[1]
+
+
+def _personalize(unix_ns: int, entropy: bytes) -> None:
+    time.clock_settime_ns(time.CLOCK_REALTIME, unix_ns)
+    random = os.open("/dev/urandom", os.O_WRONLY)
+    fcntl.ioctl(random, _RNDADDENTROPY, struct.pack("ii", len(entropy) * 8, len(entropy)) + entropy)
+    fcntl.ioctl(random, _RNDRESEEDCRNG)
+    os.close(random)
 
 
 def _take(port: int, size: int) -> None:
