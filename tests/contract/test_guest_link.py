@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from terraphim_runner.domain.errors import BootTimeout, GuestError, MachineLost
+from terraphim_runner.domain.errors import BootTimeout, GuestError, MachineLost, StateError
+from terraphim_runner.link.conversation import Agent, Conversation
 from terraphim_runner.link.execution import start_execution
 from terraphim_runner.link.guest_link import GuestLink, LinkSettings, open_link, run_link
 from terraphim_runner.ports.vm import Command
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.anyio
 QUICK = LinkSettings(
     handshake_timeout_s=0.1, heartbeat_interval_s=0.02, heartbeat_timeout_s=0.1, close_timeout_s=0.1, window=1000
 )
+AT_REST = Conversation(Agent("test", 1, 1, "boot", "3.11"), sent=1, expected=1, last_channel=0)
 PATIENT = LinkSettings(close_timeout_s=0.1, window=1000)
 
 
@@ -216,6 +218,60 @@ async def test_more_output_than_there_is_credit_for_is_an_error(
 async def test_a_silent_guest_is_lost(pair: tuple[sockets.socket, ScriptedGuest]) -> None:
     async with linked(pair, QUICK) as (link, _):
         assert "has not answered" in str(await link.wait_lost())
+
+
+async def test_a_silent_guest_is_given_back_the_time_in_which_it_could_not_run(
+    pair: tuple[sockets.socket, ScriptedGuest],
+) -> None:
+    """Under load a guest is late; only one that had the time and said nothing hangs."""
+    stalls = [0.0, 0.1, 0.2, 0.3, 0.3, 0.3]
+    with pair[1].socket:
+        link = GuestLink(pair[0], QUICK, AT_REST, stall=lambda: stalls.pop(0) if stalls else 0.3)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.serve)
+            assert "has not answered" in str(await link.wait_lost())
+        link.release_socket()
+
+    assert stalls == [
+        0.3
+    ]  # asked at first, after each of three extensions, and when there was nothing to give back
+
+
+async def test_a_conversation_is_gone_on_with_unasked(pair: tuple[sockets.socket, ScriptedGuest]) -> None:
+    """Whoever knows where it stands greets nobody, and numbers on."""
+    async with linked(pair, PATIENT) as (link, guest), anyio.create_task_group() as tasks:
+        tasks.start_soon(answer_ping, guest)
+        await link.ping()
+        stands = link.conversation
+    ours, guest.socket = sockets.socketpair()
+    link = GuestLink(ours, PATIENT, stands)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(link.serve)
+        tasks.start_soon(answer_ping, guest)
+        with anyio.fail_after(20):
+            await link.ping()
+        assert link.agent.boot_id == "boot"
+        link.close()
+    link.release_socket()
+    guest.socket.close()
+
+    assert guest.received == []
+
+
+async def test_a_conversation_cannot_be_handed_on_in_the_middle(
+    pair: tuple[sockets.socket, ScriptedGuest],
+) -> None:
+    async with linked(pair, PATIENT) as (link, _):
+        channel = link.open_channel()
+        with pytest.raises(StateError):
+            _ = link.conversation
+        link.forget(channel)
+        assert link.conversation.last_channel == channel.number
+
+
+async def answer_ping(guest: ScriptedGuest) -> None:
+    ping = await guest.hear(Ping)
+    guest.say(Pong(ping.channel))
 
 
 async def test_a_guest_that_answers_is_not_lost(pair: tuple[sockets.socket, ScriptedGuest]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.adapters.qemu.config import QemuConfig
     from terraphim_runner.ports.image import ImageStore
+    from terraphim_runner.ports.vm import Vm
 
     Shell = Callable[..., Awaitable[str]]
 
@@ -89,6 +90,29 @@ async def test_ten_clones_at_once_are_ten_machines(provider: QemuProvider, small
             tasks.start_soon(use_one)
 
     assert len(ids) == 10
+
+
+async def test_a_guests_timers_are_exact_and_its_idle_processors_idle(vm: Vm, shell: Shell) -> None:
+    """Not a tick of 4 ms for ever, which is all a kernel has that does not trust its processor's timer."""
+    assert {".hres_active    : 1", ".nohz_mode      : 2"} <= {
+        line.strip() for line in (await shell(vm, "cat /proc/timer_list")).splitlines()
+    }
+
+
+async def test_a_user_who_was_just_made_can_run_commands(vm: Vm, shell: Shell) -> None:
+    """The agent looks users up again when their file has changed, in whatever way."""
+    assert await shell(vm, "id -u", user="runner") == "1001\n"
+    await shell(vm, "useradd --uid 4242 newcomer && usermod --uid 4343 runner")
+
+    assert await shell(vm, "id -u", user="newcomer") == "4242\n"
+    assert await shell(vm, "id -u", user="runner") == "4343\n"
+
+
+async def test_a_stalled_vmm_says_for_how_long(provider: QemuProvider, vm: Vm) -> None:
+    """It has waited for a processor at least once, and not longer than it lives."""
+    link = vm.link  # type: ignore[attr-defined]
+
+    assert 0 < link._stall() < 3600
 
 
 async def test_the_guards_against_the_boot_hang_are_on_the_kernels_command_line(

@@ -81,6 +81,7 @@ class Agent:
         self._has_cgroups: bool | None = None
         self._own_place = Place()
         self._roots: dict[str, JobRoot] = {}
+        self._boot_id = _read_boot_id()
         self._handlers: dict[type[Message], Callable[[Any], None]] = {
             Hello: self._greet,
             Exec: self._execute,
@@ -169,7 +170,7 @@ class Agent:
                 nonce=message.nonce,
                 agent=VERSION,
                 pid=os.getpid(),
-                boot_id=_boot_id(),
+                boot_id=self._boot_id,
                 python=sys.version.partition(" ")[0],
             )
         )
@@ -334,12 +335,15 @@ def _describe(error: Exception) -> str:
     return str(error.args[0] if error.args else error)
 
 
-def _boot_id() -> str:
+def _read_boot_id() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        return os.read(fd, 64).decode("ascii").strip()
+    finally:
+        os.close(fd)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _START_S = 0.025
+_SILENT_START_S = 0.1  # of a command that nobody is waiting to talk to
 
 
 class Output:
@@ -177,7 +178,8 @@ class Execution(Activity):
         Not at once in a machine: under emulation, waking up for it in the middle of an exec costs some 3 ms.
         """
         if is_machine:
-            self._loop.call_later(_START_S, lambda: self._look_again(is_machine=is_machine))
+            start_s = _SILENT_START_S if self._input is None else _START_S
+            self._loop.call_later(start_s, lambda: self._look_again(is_machine=is_machine))
         else:
             self._loop.watch(self._failure_fd, EPOLLIN, lambda _: self._take_start())
 

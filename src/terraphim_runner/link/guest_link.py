@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import TASK_STATUS_IGNORED
 
-from terraphim_runner.domain.errors import BootTimeout, FileTransferFailed, GuestError, InfraError, MachineLost
+from terraphim_runner.domain.errors import (
+    BootTimeout,
+    FileTransferFailed,
+    GuestError,
+    InfraError,
+    MachineLost,
+    StateError,
+)
 from terraphim_runner.link.channel import Changes, Channel
+from terraphim_runner.link.conversation import Agent, Conversation
+from terraphim_runner.link.patience import fail_after_running, never_stalled
 from terraphim_runner.link.single_error import single_error
 from terraphim_runner.wire.connection import NEWEST_VERSION, OLDEST_VERSION, Connection, check_version
 from terraphim_runner.wire.error import FrameVersionUnknown, VersionMismatch, WireError
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
+    from terraphim_runner.link.patience import Stall
     from terraphim_runner.wire.message import Message
 
 _RECEIVE_SIZE = 256 * 1024
@@ -59,30 +69,35 @@ class LinkSettings:
     window: int = INITIAL_WINDOW  # bytes of unread output held here per command
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """What the agent said of itself."""
-
-    version: str
-    wire_version: int
-    pid: int
-    boot_id: str
-    python: str
-
-
 class GuestLink:
     """A conversation with an agent. Made by `open_link` or `run_link`; safe for any number of calls at once."""
 
-    def __init__(self, socket: sockets.socket, settings: LinkSettings) -> None:
-        """Take a connected stream socket, which is the link's from now on."""
+    def __init__(
+        self,
+        socket: sockets.socket,
+        settings: LinkSettings,
+        conversation: Conversation | None = None,
+        stall: Stall = never_stalled,
+    ) -> None:
+        """Take a connected stream socket, which is the link's from now on.
+
+        With a conversation, go on with that one: there are no hands to shake. While the guest is stalled, no
+        time-out of the link's runs.
+        """
         socket.setblocking(False)
         self.settings = settings
         self._socket = socket
-        self._connection = Connection(Ready, _NOISE_LIMIT)
+        self._stall = stall
         self._nonce = secrets.randbits(64)
-        self._agent: Agent | None = None
         self._channels: dict[int, Channel] = {}
-        self._last_channel = 0
+        self._agent: Agent | None
+        if conversation is None:
+            self._connection = Connection(Ready, _NOISE_LIMIT)
+            self._agent, self._last_channel = None, 0
+        else:
+            counts = conversation.sent, conversation.expected
+            self._connection = Connection(Ready, _NOISE_LIMIT, counts)
+            self._agent, self._last_channel = conversation.agent, conversation.last_channel
         self._outbox: deque[bytes] = deque()
         self._outbox_size = 0
         self._changes = Changes()
@@ -97,6 +112,18 @@ class GuestLink:
         if self._agent is None:
             raise MachineLost("the agent has not answered yet")
         return self._agent
+
+    @property
+    def conversation(self) -> Conversation:
+        """Tell where the conversation stands.
+
+        Raises:
+            StateError: it has not begun, or is not at rest.
+        """
+        sent, expected = self._connection.counts
+        if expected is None or self._channels or self._outbox:
+            raise StateError("a conversation can be handed on only at rest")
+        return Conversation(self.agent, sent, expected, self._last_channel)
 
     @property
     def failure(self) -> InfraError | None:
@@ -245,7 +272,7 @@ class GuestLink:
         """
         timeout_s = self.settings.handshake_timeout_s
         try:
-            with anyio.fail_after(timeout_s):
+            async with fail_after_running(timeout_s, self._stall):
                 await self._greet_until_answered()
         except TimeoutError as exc:
             raise BootTimeout(f"the agent did not answer in {timeout_s:g} s") from exc
@@ -356,7 +383,7 @@ class GuestLink:
     async def _check_heart(self) -> None:
         timeout_s, heard = self.settings.heartbeat_timeout_s, self._heard
         try:
-            with anyio.fail_after(timeout_s):
+            async with fail_after_running(timeout_s, self._stall):
                 await self.ping()
         except TimeoutError:
             if heard == self._heard:

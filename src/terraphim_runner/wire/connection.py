@@ -24,18 +24,27 @@ class Connection:
     starts the count anew.
     """
 
-    def __init__(self, opener: type[Message], noise_limit: int | None = None) -> None:
-        """Take the message that opens the other end's half: `Hello` for a guest, `Ready` for a host."""
+    def __init__(
+        self, opener: type[Message], noise_limit: int | None = None, counts: tuple[int, int | None] = (0, None)
+    ) -> None:
+        """Take the message that opens the other end's half: `Hello` for a guest, `Ready` for a host.
+
+        With another connection's `counts`, go on where that one stands.
+        """
         self._opener = opener.kind
         self._noise_limit = noise_limit
         self._decoder = FrameDecoder(noise_limit)
-        self._sent = 0
-        self._expected: int | None = None
+        self._sent, self._expected = counts
 
     @property
     def noise(self) -> int:
         """Tell how many bytes were no part of any frame."""
         return self._decoder.noise
+
+    @property
+    def counts(self) -> tuple[int, int | None]:
+        """Tell the numbers of the next frame of this end and of the other; none before the other has begun."""
+        return self._sent, self._expected
 
     def send(self, message: Message) -> bytes:
         """Give the bytes to send; they must be sent in the order of the calls.

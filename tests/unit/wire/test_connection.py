@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from terraphim_runner.wire.connection import Connection, check_version, choose_version
 from terraphim_runner.wire.error import FrameLost, MessageMalformed, VersionMismatch
 from terraphim_runner.wire.frame import encode_frame
-from terraphim_runner.wire.message import Data, Hello, Message, Ping, Ready
+from terraphim_runner.wire.message import Data, Hello, Message, Ping, Pong, Ready
 
 HELLO = Hello(0, 1, 1, 42)
 
@@ -43,6 +43,17 @@ def test_a_repeated_frame_is_noticed() -> None:
     frame = host.send(Ping(1))
     with pytest.raises(FrameLost):
         guest.receive(frame + frame)
+
+
+def test_another_end_goes_on_where_one_stopped() -> None:
+    host, guest = greeted()
+    host.receive(guest.send(Ready(0, 1, 1, 1, 42, "test", 1, "boot", "3.11")))
+    host.send(Ping(1))
+    assert host.counts == (2, 1)
+    other = Connection(Ready, counts=(1, 1))
+
+    assert guest.receive(other.send(Ping(1))) == [Ping(1)]
+    assert other.receive(guest.send(Pong(1))) == [Pong(1)]
 
 
 def test_what_comes_before_the_greeting_was_for_somebody_else() -> None:

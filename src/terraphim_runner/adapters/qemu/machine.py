@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.host import Host
     from terraphim_runner.adapters.qemu.parts import Parts
     from terraphim_runner.adapters.qemu.slot import Slot
+    from terraphim_runner.link.conversation import Conversation
     from terraphim_runner.link.guest_link import LinkSettings
 
 
@@ -47,9 +48,11 @@ class RunningMachine:
 
 @asynccontextmanager
 async def run_machine(
-    host: Host, slot: Slot, parts: Parts, settings: LinkSettings
+    host: Host, slot: Slot, parts: Parts, settings: LinkSettings, conversation: Conversation | None = None
 ) -> AsyncIterator[RunningMachine]:
     """Start a VMM; at the end of the context nothing of it is left.
+
+    With a conversation, the agent is one that is frozen in it, and need not be greeted.
 
     When the VMM ends, everybody who waits on the link gets `MachineLost` with how it ended and its last words.
     """
@@ -65,7 +68,7 @@ async def run_machine(
             vmm_qmp.close()
             # `vmm_agent` stays open here: the link must not see the socket's end before the VMM's, whose
             # exit status and last words say more.
-            link = GuestLink(agent, settings)
+            link = GuestLink(agent, settings, conversation, vmm.stall)
             async with _served(vmm, link):
                 yield RunningMachine(vmm, link, qmp)
         finally:

@@ -18,7 +18,7 @@ from terraphim_runner.adapters.qemu.mailbox import Mailbox
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import new_mailbox, power_on_parts
 from terraphim_runner.adapters.qemu.qcow2 import blank_overlay
-from terraphim_runner.adapters.qemu.template_store import DEVICE_STATE, DISK, MEMORY
+from terraphim_runner.adapters.qemu.template_store import DEVICE_STATE, DISK, MEMORY, FrozenGuest
 from terraphim_runner.link.guest_link import LinkSettings
 from terraphim_runner.link.single_error import single_error
 from terraphim_runner.ports.vm import Tree, TreePlacement
@@ -42,8 +42,8 @@ class TemplateBuilder:
     scratch: Path
     clock: Clock
 
-    async def build(self) -> dict[str, str]:
-        """Write memory, device state and disk; give the environment that the image asks for.
+    async def build(self) -> FrozenGuest:
+        """Write memory, device state and disk; tell what the clones' hosts must know.
 
         Raises:
             HostError: no room, or the host cannot run it.
@@ -57,11 +57,11 @@ class TemplateBuilder:
             write_sparse(overlay, blank_overlay(self.blueprint.disk_size))
             mailbox = new_mailbox(stack, self.slot.path)
             with power_on_parts(self.blueprint, mailbox, overlay, memory_fd) as parts:
-                environment = await self._freeze(parts, mailbox, self._create(stack, DEVICE_STATE))
+                guest = await self._freeze(parts, mailbox, self._create(stack, DEVICE_STATE))
             await to_thread.run_sync(memory.save, memory_fd, self._create(stack, MEMORY))
-        return environment
+        return guest
 
-    async def _freeze(self, parts: Parts, mailbox: int, state_fd: int) -> dict[str, str]:
+    async def _freeze(self, parts: Parts, mailbox: int, state_fd: int) -> FrozenGuest:
         host = self.blueprint.host
         settings = LinkSettings(handshake_timeout_s=host.config.boot_timeout_s, heartbeat_interval_s=_NEVER_S)
         with single_error():
@@ -71,9 +71,10 @@ class TemplateBuilder:
             ):
                 await machine.shake_hands()
                 environment = await self._prepare(machine.link, Mailbox(mailbox, self.slot.path))
-                await machine.link.sync()
+                await guest_setup.settle(machine.link, self.clock)
+                guest = FrozenGuest(environment, machine.link.conversation)
                 await monitor.save(state_fd)
-                return environment
+                return guest
 
     async def _prepare(self, link: GuestLink, mailbox: Mailbox) -> dict[str, str]:
         await guest_setup.grow_root(link)

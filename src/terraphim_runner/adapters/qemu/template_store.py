@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.adapters.qemu import memory
+from terraphim_runner.link.conversation import Conversation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,27 +52,44 @@ def template_key(ingredients: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenGuest:
+    """What its clones' hosts must know of a guest."""
+
+    environment: dict[str, str]  # what the image asks for
+    conversation: Conversation  # to be gone on with
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> FrozenGuest:
+        """Read what `as_data` gave."""
+        return cls(dict(data["environment"]), Conversation.from_data(data["conversation"]))
+
+    def as_data(self) -> dict[str, Any]:
+        """Give it as JSON takes it."""
+        return {"environment": self.environment, "conversation": self.conversation.as_data()}
+
+
 class Template:
     """A loaded template: descriptors that any number of clones share. Close it when no clone starts any more."""
 
-    def __init__(self, memory_fd: int, state_fd: int, disk_fd: int, environment: dict[str, str]) -> None:
+    def __init__(self, memory_fd: int, state_fd: int, disk_fd: int, guest: FrozenGuest) -> None:
         """Use `load`."""
         self.memory_fd = memory_fd  # sealed: nobody can write to it
         self.state_fd = state_fd
         self.disk_fd = disk_fd
-        self.environment = environment  # what the image asks for
+        self.guest = guest
 
     @classmethod
     def load(cls, directory: Path) -> Template:
         """Read a template that was found good; takes as long as copying its memory."""
-        environment = json.loads((directory / MANIFEST).read_text())["environment"]
+        guest = FrozenGuest.from_data(json.loads((directory / MANIFEST).read_text())["guest"])
         os.utime(directory)  # now in use
         with ExitStack() as undo:
             memory_fd = _kept(undo, _load_memory(directory / MEMORY))
             state_fd = _kept(undo, _load_state(directory / DEVICE_STATE))
             disk_fd = _kept(undo, os.open(directory / DISK, os.O_RDONLY | os.O_CLOEXEC))
             undo.pop_all()
-        return cls(memory_fd, state_fd, disk_fd, environment)
+        return cls(memory_fd, state_fd, disk_fd, guest)
 
     def close(self) -> None:
         """Close the descriptors; clones that run keep theirs."""
@@ -94,22 +112,33 @@ def least_recently_used(root: Path, *, keep: int) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)[keep:]
 
 
+def made_of(root: Path, image_digest: str) -> list[Path]:
+    """List the templates that were made of an image."""
+    return [path.parent for path in root.glob(f"*/{MANIFEST}") if _image_of(path) == image_digest]
+
+
 def remove(directory: Path) -> None:
     """Remove a template, or what there is of one."""
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def finish(
-    scratch: Path, directory: Path, ingredients: Mapping[str, object], environment: Mapping[str, str]
-) -> None:
+def finish(scratch: Path, directory: Path, ingredients: Mapping[str, object], guest: FrozenGuest) -> None:
     """Write the manifest and move a new template into place, in place of a broken one if there is one."""
     files = {name: asdict(mark) for name, mark in _marks(scratch).items()}
-    manifest = {"ingredients": dict(ingredients), "environment": dict(environment), "files": files}
+    manifest = {"ingredients": dict(ingredients), "guest": guest.as_data(), "files": files}
     (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in scratch.iterdir():
         _flush(path)  # a template outlives a crash of the host whole, or not at all
     remove(directory)
     scratch.rename(directory)
+
+
+def _image_of(manifest: Path) -> str | None:
+    try:
+        image = json.loads(manifest.read_text())["ingredients"]["image"]
+    except (OSError, ValueError, KeyError, TypeError):  # broken, or just being removed
+        return None
+    return str(image)
 
 
 def _marks(directory: Path) -> dict[str, FileMark]:

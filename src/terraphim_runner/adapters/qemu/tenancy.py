@@ -16,6 +16,7 @@ from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
 from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed
 from terraphim_runner.link.link_vm import LinkVm
+from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Tenancy:
             environment = await guest_setup.read_environment(machine.link)
         else:
             machine = await self._restore(stack, mailbox, template)
-            environment = template.environment
+            environment = template.guest.environment
         return LinkVm(
             self.slot.vm_id,
             machine.link,
@@ -119,11 +120,12 @@ class Tenancy:
         settings = replace(host.config.link, handshake_timeout_s=host.config.restore_timeout_s)
         with clone_parts(self._blueprint, mailbox, template, self.slot.path) as parts:
             state_fd = parts.state_fd
-            machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
+            machine = await stack.enter_async_context(
+                run_machine(host, self.slot, parts, settings, template.guest.conversation)
+            )
         async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
             monitor = await stack.enter_async_context(open_monitor(machine.qmp))
             await monitor.load(state_fd)
-            await machine.link.shake_hands()
             await guest_setup.personalize(machine.link, self._clock)
         return machine
 
@@ -148,7 +150,7 @@ def _boot_errors(vmm: Vmm) -> Iterator[None]:
 @asynccontextmanager
 async def _restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
     try:
-        with anyio.fail_after(timeout_s):
+        async with fail_after_running(timeout_s, vmm.stall):
             yield
     except TimeoutError as exc:
         raise RestoreFailed(f"the clone did not come up in {timeout_s:g} s; {vmm.evidence}") from exc

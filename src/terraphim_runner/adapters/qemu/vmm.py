@@ -118,6 +118,11 @@ class Vmm:
         said = "; it said:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
         return f"VMM {self.pid}: {self.ending}{said}"
 
+    def stall(self) -> float:
+        """Tell how many seconds the thread that waited most for a processor has waited, since the VMM began."""
+        waits = [_waited_s(f"/proc/{self.pid}/task/{thread}/schedstat") for thread in _threads(self.pid)]
+        return max(waits, default=0.0)
+
     async def watch(self) -> None:
         """Drain the console until the process has ended, reap it, set `exited`. Run this once, in a task."""
         async with anyio.create_task_group() as tasks:
@@ -156,6 +161,21 @@ class Vmm:
             await anyio.wait_readable(self.console.fd)
             if not self.console.read_nowait():
                 return
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - read between two steps of the event loop
+    except OSError:  # it has ended
+        return []
+
+
+def _waited_s(schedstat: str) -> float:
+    try:
+        with open(schedstat, "rb") as file:  # noqa: PTH123 - read between two steps of the event loop
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):  # it has ended, or this kernel does not count
+        return 0.0
 
 
 def _start(command: list[str], fds: Sequence[int], output: int) -> subprocess.Popen[bytes]:

@@ -57,6 +57,16 @@ def test_only_a_clone_waits_for_a_device_state() -> None:
     assert value_of(arguments(CLONE), "-incoming") == "defer"
 
 
+def test_a_guest_under_emulation_has_timers_and_no_tick() -> None:
+    """Without ARAT the kernel does not trust the only timer there is, and ticks 250 times a second for ever."""
+    assert "+arat" in value_of(arguments(TEMPLATE), "-cpu").split(",")
+
+
+def test_a_clone_does_not_begin_with_telling_the_network_that_it_has_moved() -> None:
+    """Nobody keeps a table of where it was."""
+    assert "virtio-net-device,netdev=net,guest_announce=off" in devices(arguments(CLONE))
+
+
 @pytest.mark.parametrize("machine", [TEMPLATE, CLONE])
 def test_the_sandbox_denies_all_it_can(machine: Machine) -> None:
     """Nothing here may loosen it."""
