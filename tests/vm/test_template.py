@@ -114,6 +114,18 @@ async def test_a_template_that_does_not_restore_is_given_up_after_a_second_try(
     assert tried == [1, 3]  # the second try was in another slot
 
 
+async def test_the_making_of_a_template_is_told_once(
+    config: QemuConfig, images: ImageStore, small: VmType
+) -> None:
+    """It takes seconds in which nothing else is to be seen."""
+    told: list[str] = []
+    async with QemuProvider(config, images, SystemClock(), told.append) as provider:
+        for _ in range(2):
+            await provider.allocate(AllocationRequest(small))
+
+    assert told == ["preparing debian-12 for VMs of the type small: this is done once and takes some seconds"]
+
+
 async def test_two_allocations_at_once_make_one_template(
     config: QemuConfig, images: ImageStore, small: VmType
 ) -> None:
@@ -167,7 +179,8 @@ def forge_manifest(directory: Path) -> None:
     manifest = json.loads((directory / "manifest.json").read_text())
     directory.rename(directory.with_suffix(".forged"))
     forged = directory.with_suffix(".forged")
-    template_store.finish(forged, directory, manifest["ingredients"], manifest["environment"])
+    guest = template_store.FrozenGuest.from_data(manifest["guest"])
+    template_store.finish(forged, directory, manifest["ingredients"], guest)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.phrase import count
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import DEFAULT_VM_TYPE, load_settings
-from terraphim_runner.wiring.image import image_builder
+from terraphim_runner.wiring.image import image_builder, remove_image
 from terraphim_runner.wiring.qemu import image_store, recipe_book
 
 if TYPE_CHECKING:
@@ -107,11 +107,14 @@ def remove(
         list[str], typer.Argument(metavar="NAME", help="Names, or the first 8 or more characters of digests.")
     ],
 ) -> None:
-    """Remove images that no virtual machine uses. Exit status 64 if one does."""
-    store = image_store(_settings())
+    """Remove images that no virtual machine uses, and the templates made of them. Exit status 64 if one does."""
+    settings = _settings()
     for name in names:
-        removed = store.remove(name).image
-        typer.echo(f"{removed.name} {removed.digest[:_SHORT_DIGEST]} removed, {_size(removed.size_bytes)} freed")
+        stored, templates = remove_image(settings, name)
+        removed = stored.image
+        freed = f"{_size(removed.size_bytes)} freed"
+        also = f", and {count(templates, 'template')} made of it" if templates else ""
+        typer.echo(f"{removed.name} {removed.digest[:_SHORT_DIGEST]} removed, {freed}{also}")
 
 
 def _settings() -> Settings:

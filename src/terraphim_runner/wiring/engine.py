@@ -17,7 +17,7 @@ from terraphim_runner.settings.model import ProviderName
 from terraphim_runner.wiring.qemu import make_qemu_provider
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.concurrency_groups import ConcurrencyGroups
@@ -37,8 +37,8 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
-    """Start the provider; leaving releases all it still holds.
+async def open_engine(settings: Settings, inform: Callable[[str], None] = lambda _: None) -> AsyncIterator[Engine]:
+    """Start the provider, which tells by `inform` what takes long; leaving releases all it still holds.
 
     Raises:
         HostError: this machine lacks something.
@@ -46,7 +46,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         ledger = stack.enter_context(LedgerFile(settings.state_dir))
-        provider = await stack.enter_async_context(make_provider(settings, clock))
+        provider = await stack.enter_async_context(make_provider(settings, clock, inform))
         yield Engine(provider, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
 
 
@@ -63,11 +63,11 @@ async def open_sessions(engine: Engine, settings: Settings) -> AsyncIterator[Ses
         yield manager
 
 
-def make_provider(settings: Settings, clock: Clock) -> VmProvider:
+def make_provider(settings: Settings, clock: Clock, inform: Callable[[str], None]) -> VmProvider:
     """Make the provider that the settings name."""
     match settings.provider:
         case ProviderName.QEMU:
-            return make_qemu_provider(settings, clock)
+            return make_qemu_provider(settings, clock, inform)
         case ProviderName.PROCESS:
             return ProcessProvider(settings.state_dir / "slots" / "process", link_settings(settings))
         case ProviderName.MEMORY:

@@ -115,7 +115,8 @@ async def run_locally(
     """
     masked = MaskedSink(sink, masker)
     request = await request_run(run, settings, masked, masker)
-    async with open_engine(settings) as engine, open_sessions(engine, settings) as sessions:
+    inform = partial(_tell, masked, "info")
+    async with open_engine(settings, inform) as engine, open_sessions(engine, settings) as sessions:
         if left := len(sessions.reconciled):
             vms = "a VM" if left == 1 else f"{left} VMs"
             _warn(masked, f"released {vms} that an earlier run left when it was killed")
@@ -150,7 +151,11 @@ async def request_run(run: LocalRun, settings: Settings, sink: EventSink, masker
 
 
 def _warn(sink: EventSink, message: str) -> None:
-    sink.emit(Notice(datetime.now(UTC), "warning", message))
+    _tell(sink, "warning", message)
+
+
+def _tell(sink: EventSink, level: str, message: str) -> None:
+    sink.emit(Notice(datetime.now(UTC), level, message))
 
 
 def _concurrency_scope(run: LocalRun, plan: RunPlan) -> str | None:

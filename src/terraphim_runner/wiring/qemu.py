@@ -12,13 +12,15 @@ from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.settings.load import config_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.settings.model import Settings
 
 
-def make_qemu_provider(settings: Settings, clock: Clock) -> QemuProvider:
+def make_qemu_provider(settings: Settings, clock: Clock, inform: Callable[[str], None]) -> QemuProvider:
     """Make the provider."""
-    return QemuProvider(qemu_config(settings), image_store(settings), clock)
+    return QemuProvider(qemu_config(settings), image_store(settings), clock, inform)
 
 
 def qemu_config(settings: Settings) -> QemuConfig:

@@ -16,7 +16,7 @@ from terraphim_runner.domain.errors import RestoreFailed, StateError
 from terraphim_runner.ports.vm import Allocation, AllocationSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -41,14 +41,16 @@ class QemuProvider:
 
     name = "qemu"
 
-    def __init__(self, config: QemuConfig, images: ImageStore, clock: Clock) -> None:
-        """Take settings, a way to find images, and time."""
+    def __init__(
+        self, config: QemuConfig, images: ImageStore, clock: Clock, inform: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Take settings, a way to find images, time, and whom to tell what takes long."""
         self._config = config
         self._images = images
         self._clock = clock
         root = config.state_dir / "slots"
         self._slots = Slots(root / "qemu")
-        self.templates = TemplateShelf(config.data_dir / "templates", Slots(root / "qemu-template"), clock)
+        self.templates = TemplateShelf(config.data_dir / "templates", Slots(root / "qemu-template"), clock, inform)
         self._held: dict[VmId, Tenancy] = {}
         self._host: Host | None = None
         self._tasks: TaskGroup | None = None

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import defaultdict
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,8 +19,7 @@ from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
 from terraphim_runner.adapters.qemu.template_store import Template, template_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from terraphim_runner.adapters.qemu.parts import Blueprint
     from terraphim_runner.adapters.qemu.slot import Slots
@@ -33,11 +33,12 @@ _MOST_TEMPLATES = 8  # on disk; those that were not used for longest make room
 class TemplateShelf:
     """Gives templates. Safe for concurrent use, and beside other processes that use the same directory."""
 
-    def __init__(self, root: Path, builder_slots: Slots, clock: Clock) -> None:
-        """Keep templates under `root`; make them in slots of their own."""
+    def __init__(self, root: Path, builder_slots: Slots, clock: Clock, inform: Callable[[str], None]) -> None:
+        """Keep templates under `root`; make them in slots of their own, and say so for it takes a while."""
         self._root = root
         self._slots = builder_slots
         self._clock = clock
+        self._inform = inform
         self._loaded: dict[str, Template] = {}
         self._retired: list[Template] = []
         self._held = ExitStack()
@@ -81,6 +82,8 @@ class TemplateShelf:
         self._hold(blueprint.image.root_disk.parent)
         async with self._locked(directory):
             if not template_store.is_intact(directory):
+                what = f"{blueprint.image.name} for VMs of the type {blueprint.vm_type.name}"
+                self._inform(f"preparing {what}: this is done once and takes some seconds")
                 await self._make(blueprint, directory)
             with host_files("a template"):
                 return await to_thread.run_sync(Template.load, directory)
@@ -100,8 +103,8 @@ class TemplateShelf:
             with host_files("a template"):
                 shutil.rmtree(scratch, ignore_errors=True)
                 scratch.mkdir(mode=0o700)
-                environment = await TemplateBuilder(blueprint, slot, scratch, self._clock).build()
-                about = (ingredients(blueprint), environment)
+                guest = await TemplateBuilder(blueprint, slot, scratch, self._clock).build()
+                about = (ingredients(blueprint), guest)
                 await to_thread.run_sync(template_store.finish, scratch, directory, *about)
                 self._prune(directory)
         finally:
@@ -125,6 +128,15 @@ class TemplateShelf:
             while not _try_lock(fd):
                 await self._clock.sleep_s(_LOCK_POLL_S)
             yield
+
+
+def remove_templates_of(root: Path, image_digest: str) -> int:
+    """Remove the templates of an image that is gone, and tell how many; nobody can use them any more."""
+    found = template_store.made_of(root, image_digest)
+    for directory in found:
+        template_store.remove(directory)
+        Path(f"{directory}.lock").unlink(missing_ok=True)
+    return len(found)
 
 
 def ingredients(blueprint: Blueprint) -> dict[str, object]:
