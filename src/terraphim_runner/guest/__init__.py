@@ -11,6 +11,13 @@
     child             what happens between fork and exec
     account           users and their groups
     file_transfer     files in and out
+    place             the machine's own root or a job's, to act in
+    job_root          a root for one job, of:
+    root_mounts         file systems
+    root_disk           a disk of its own for what is written
+    root_network        an interface and an address
+    root_cgroup         limits
+    device_filter       which devices all jobs may use
     mailbox           work trees from the mailbox disk
     machine           clock, randomness, names, power
     kernel            system calls that Python lacks

@@ -31,7 +31,7 @@ CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
-_SYS_PIVOT_ROOT = 155
+_SYS_PIVOT_ROOT, _SYS_BPF = 155, 321
 _POWER_OFF = 0x4321FEDC
 _CONSOLE_OFF, _CONSOLE_ON = 6, 7
 _BLKFLSBUF = 0x1261
@@ -80,6 +80,20 @@ def set_namespaces(process_fd: int, flags: int) -> None:
 def bar_capability(number: int) -> None:
     """Keep a capability from every program that this process and its children will execute."""
     _check(_libc().prctl(_PR_CAPBSET_DROP, number, 0, 0, 0))
+
+
+def bpf(command: int, layout: str, *values: int | bytes) -> int:
+    """Make a call about programs in the kernel, and give its result; `P` of the layout is the address of bytes."""
+    import ctypes  # noqa: PLC0415 - late, it costs 4 ms and is not needed at boot
+    from struct import pack  # noqa: PLC0415
+
+    kept = [ctypes.create_string_buffer(value, len(value)) for value in values if isinstance(value, bytes)]
+    addresses = iter(map(ctypes.addressof, kept))
+    words = [next(addresses) if isinstance(value, bytes) else value for value in values]
+    attributes = pack(f"={layout.replace('P', 'Q')}", *words).ljust(128, b"\0")
+    result: int = _libc().syscall(_SYS_BPF, command, attributes, len(attributes))
+    _check(min(0, result))
+    return result
 
 
 class QuietConsole:

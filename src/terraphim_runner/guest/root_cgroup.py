@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
+from terraphim_runner.guest.device_filter import attach_device_filter
+from terraphim_runner.guest.kernel import bar_capability
 from terraphim_runner.guest.place import CGROUPS
 
 _ROOTS = f"{CGROUPS}/roots"
 _CONTROLLERS = b"+memory +pids +cpu"
+# What would be done to the machine, not to a root: modules, raw input and output, reboot, the clock, policies.
+_BARRED = (16, 17, 22, 25, 32, 33)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1 << 20
 _RESERVE = 64 * _MIB  # for the agent and what no cgroup is charged with
@@ -49,10 +53,17 @@ class RootCgroup:
 
 
 def _prepare(total: int) -> None:
+    """Set up what all roots share, before the first; the agent gives up for good what no command may have.
+
+    The kernel's own helpers, which load modules, are not the agent's children, and keep it.
+    """
     write(f"{CGROUPS}/cgroup.subtree_control", _CONTROLLERS)
     os.mkdir(_ROOTS)
     write(f"{_ROOTS}/cgroup.subtree_control", _CONTROLLERS)
     write(f"{_ROOTS}/memory.max", total - _RESERVE)  # all roots together must leave the agent alive
+    attach_device_filter(_ROOTS)  # here, where no job sees it
+    for number in _BARRED:
+        bar_capability(number)
 
 
 def write(path: str, content: bytes | int) -> None:

@@ -7,6 +7,7 @@
     execution       `start_execution(link, command)`: a context with a `LinkExecution`.
     file_transfer   `put_file`, `get_file`.
     tree_transfer   `put_tree` (as a tar stream), `get_tree`.
+    root            `keep_root(link, spec)`: a context with a root for one job; what it took of the machine.
     link_vm         `LinkVm`: the port `Vm` on a `GuestLink`; takes the provider's own way to ship a tree.
 
 The socket is a connected stream socket, which the link then owns. One `GuestLink` serves any number of calls at
