@@ -70,6 +70,10 @@ async def _restore_twin(bench: Bench, count: int) -> Figures:
     return await _in_turns(bench.product.restore_s, _in_thread(bench.floor.restore_twin_s), count)
 
 
+async def _root(bench: Bench, count: int) -> Figures:
+    return await _in_turns(bench.product.root_s, _in_thread(bench.floor.restore_s), count)
+
+
 async def _allocation(bench: Bench, count: int) -> Figures:
     return await _in_turns(bench.product.allocate_s, bench.product.allocate_booting_s, count)
 
@@ -138,6 +142,18 @@ EXPERIMENTS = (
         _restore_twin,
         count=25,
         quick_count=7,
+    ),
+    Experiment(
+        Subject(
+            "set-up of a job's root",
+            ours="open_root, network included",
+            floor="bare clone, then fork and exec",
+            relation=Relation.RATIO,
+            target=Target(Bound.AT_MOST, 0.5),
+        ),
+        _root,
+        count=15,
+        quick_count=5,
     ),
     Experiment(
         Subject(

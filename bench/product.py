@@ -14,7 +14,7 @@ from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.qemu.slot import Slots
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.link.guest_link import LinkSettings
-from terraphim_runner.ports.vm import AllocationRequest, Command
+from terraphim_runner.ports.vm import AllocationRequest, Command, RootSpec
 from terraphim_runner.wiring.qemu import image_store, qemu_config
 
 if TYPE_CHECKING:
@@ -96,6 +96,13 @@ class Product:
         async with self.vm() as vm, vm.exec(_ECHO) as execution:
             await anext(aiter(execution))
             return perf_counter() - started_s
+
+    async def root_s(self) -> float:
+        """Time the making of a job's root, the first in its VM, up to where a command can be started."""
+        async with self.vm() as vm:
+            started_s = perf_counter()
+            async with vm.open_root(RootSpec("job")):
+                return perf_counter() - started_s
 
     async def allocate_s(self) -> float:
         """Time an allocation from the template."""

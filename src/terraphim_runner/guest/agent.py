@@ -39,6 +39,7 @@ from terraphim_runner.wire.message import (
     Ping,
     Pong,
     PowerOff,
+    PrepareRoots,
     PutFile,
     Ready,
     ReleaseMailbox,
@@ -82,6 +83,8 @@ class Agent:
         self._own_place = Place()
         self._roots: dict[str, JobRoot] = {}
         self._boot_id = _read_boot_id()
+        self._spares: list[JobRoot] = []
+        self._roots_made = 0
         self._handlers: dict[type[Message], Callable[[Any], None]] = {
             Hello: self._greet,
             Exec: self._execute,
@@ -93,6 +96,7 @@ class Agent:
             ReleaseMailbox: self._release_mailbox,
             Personalize: self._personalize,
             OpenRoot: self._open_root,
+            PrepareRoots: self._prepare_roots,
             Measure: self._measure,
             Ping: lambda message: self._send(Pong(message.channel)),
             Sync: lambda message: self._answer(message, os.sync),
@@ -190,15 +194,29 @@ class Agent:
 
     def _open_root(self, message: OpenRoot) -> None:
         def make() -> None:
-            from terraphim_runner.guest.job_root import JobRoot  # noqa: PLC0415 - late, not needed at boot
-
-            self._check_machine()
-            if not self._may_use_cgroups() or message.name in self._roots:
-                raise OSError(17, "no such root can be opened: it is open, or there are no cgroups", message.name)
-            root = JobRoot(message, self._loop, f"{self._greetings}-{message.channel}")
+            if message.name in self._roots:
+                raise FileExistsError(17, "a root of this name is open", message.name)
+            root = self._spares.pop() if self._spares else self._make_root()
             self._roots[message.name] = self._activities[message.channel] = root
+            root.admit(message)
 
         self._answer(message, make)
+
+    def _prepare_roots(self, message: PrepareRoots) -> None:
+        def make() -> None:
+            while len(self._spares) < message.count:
+                self._spares.append(self._make_root())
+
+        self._answer(message, make)
+
+    def _make_root(self) -> JobRoot:
+        from terraphim_runner.guest.job_root import JobRoot  # noqa: PLC0415 - late, not needed at boot
+
+        self._check_machine()
+        if not self._may_use_cgroups():
+            raise OSError(95, "there are no cgroups of version 2 here")
+        self._roots_made += 1
+        return JobRoot(self._loop, f"root-{self._roots_made}")
 
     def _measure(self, message: Measure) -> None:
         try:

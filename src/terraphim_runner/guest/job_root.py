@@ -43,15 +43,14 @@ _addresses = Addresses()
 
 
 class JobRoot(Activity):
-    """A root that is open. Everything in it descends from, or is tied to, its first process."""
+    """A root. Everything in it descends from, or is tied to, its first process."""
 
-    def __init__(self, request: OpenRoot, loop: Loop, name: str) -> None:
-        """Make it; `name` is one that no other root of this boot has.
+    def __init__(self, loop: Loop, name: str) -> None:
+        """Make it; `name` is one that no other root of this boot has, for the cgroup.
 
         Raises:
             OSError: it cannot be made; nothing is left.
         """
-        self.name = request.name
         self._loop = loop
         self._cgroup = RootCgroup(name)
         self._wait_s = _RETRY_S
@@ -60,7 +59,7 @@ class JobRoot(Activity):
         self._address = _addresses.take()
         self._disk: RootDisk | None = None
         try:
-            self._cgroup.make(request.memory, request.processes)
+            self._cgroup.make()
             self._disk = RootDisk()
             self._init = _start(self._cgroup.path, self._disk, self._address)
         except BaseException:
@@ -69,6 +68,14 @@ class JobRoot(Activity):
             raise
         self.place = JobPlace(self._cgroup.path, self._init)
         loop.watch_child(self._init, self._take_end)
+
+    def admit(self, request: OpenRoot) -> None:
+        """Get ready for a job.
+
+        Raises:
+            OSError: its limits cannot be set.
+        """
+        self._cgroup.limit(request.memory, request.processes)
 
     def measure(self, request: Measure) -> Usage:
         """Tell what it has taken of the machine."""

@@ -27,20 +27,26 @@ class RootCgroup:
         """Take a name no other root of this boot has."""
         self.path = f"{_ROOTS}/{name}"
 
-    def make(self, memory: int, processes: int) -> None:
-        """Make it with its limits; 0 is what the machine can bear.
+    def make(self) -> None:
+        """Make it.
 
         Raises:
             OSError: the kernel refused.
         """
-        total = os.sysconf("SC_PHYS_PAGES") * _PAGE
         if not os.path.isdir(_ROOTS):
-            _prepare(total)
+            _prepare()
         os.mkdir(self.path)
-        most = total - _RESERVE
-        write(f"{self.path}/memory.max", min(memory or most, most))
-        write(f"{self.path}/pids.max", processes or max(total // _MIB, 512))  # each takes a good part of a MiB
         os.mkdir(f"{self.path}/init")
+
+    def limit(self, memory: int, processes: int) -> None:
+        """Set its limits; 0 is what the machine can bear.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        most = _total() - _RESERVE
+        write(f"{self.path}/memory.max", min(memory or most, most))
+        write(f"{self.path}/pids.max", processes or max(_total() // _MIB, 512))  # each takes a good part of a MiB
 
     def measure(self) -> tuple[int, int, int, int]:
         """Give processes killed for want of memory, the memory allowed, forks refused, the processes allowed."""
@@ -52,7 +58,11 @@ class RootCgroup:
         )
 
 
-def _prepare(total: int) -> None:
+def _total() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * _PAGE
+
+
+def _prepare() -> None:
     """Set up what all roots share, before the first; the agent gives up for good what no command may have.
 
     The kernel's own helpers, which load modules, are not the agent's children, and keep it.
@@ -60,7 +70,7 @@ def _prepare(total: int) -> None:
     write(f"{CGROUPS}/cgroup.subtree_control", _CONTROLLERS)
     os.mkdir(_ROOTS)
     write(f"{_ROOTS}/cgroup.subtree_control", _CONTROLLERS)
-    write(f"{_ROOTS}/memory.max", total - _RESERVE)  # all roots together must leave the agent alive
+    write(f"{_ROOTS}/memory.max", _total() - _RESERVE)  # all roots together must leave the agent alive
     attach_device_filter(_ROOTS)  # here, where no job sees it
     for number in _BARRED:
         bar_capability(number)

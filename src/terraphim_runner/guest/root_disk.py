@@ -30,7 +30,12 @@ _WITHOUT_FLUSH = (2).to_bytes(4, "little")
 
 _MAKE = (
     *("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0"),
-    *("-O", "^has_journal,^metadata_csum,^resize_inode", "-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"),
+    *(
+        "-O",
+        "^has_journal,^metadata_csum,uninit_bg,^resize_inode",
+        "-E",
+        "lazy_itable_init=1,nodiscard,root_owner=0:0",
+    ),
 )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from terraphim_runner.domain.errors import InfraError
+from terraphim_runner.domain.errors import FileTransferFailed, InfraError
 from terraphim_runner.ports.vm import Breach, Limit
-from terraphim_runner.wire.message import Measure, OpenRoot
+from terraphim_runner.wire.message import Measure, OpenRoot, PrepareRoots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +36,18 @@ async def keep_root(link: GuestLink, spec: RootSpec) -> AsyncIterator[None]:
         yield
     finally:
         await link.end_channel(channel)
+
+
+async def prepare_roots(link: GuestLink, count: int) -> None:
+    """Have roots made ahead of those who will ask for one.
+
+    Raises:
+        InfraError: the guest could not.
+    """
+    try:
+        await link.request(PrepareRoots, count)
+    except FileTransferFailed as exc:
+        raise InfraError(f"the VM could not make roots for jobs: {exc}") from exc
 
 
 async def measure_root(link: GuestLink, name: str) -> Usage:

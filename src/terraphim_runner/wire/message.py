@@ -177,7 +177,13 @@ class OpenRoot(Message, kind=14):
     processes: Number  # how many there may be; 0: as many as the machine can bear
 
 
-class Measure(Message, kind=15):
+class PrepareRoots(Message, kind=15):
+    """Make roots ahead until so many wait for OpenRoot, which then need make none. Done or Failed."""
+
+    count: Number
+
+
+class Measure(Message, kind=16):
     """Ask what a root has taken of the machine. Usage or Failed."""
 
     root: Text

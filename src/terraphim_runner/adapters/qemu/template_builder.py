@@ -20,6 +20,7 @@ from terraphim_runner.adapters.qemu.parts import new_mailbox, power_on_parts
 from terraphim_runner.adapters.qemu.qcow2 import blank_overlay
 from terraphim_runner.adapters.qemu.template_store import DEVICE_STATE, DISK, MEMORY, FrozenGuest
 from terraphim_runner.link.guest_link import LinkSettings
+from terraphim_runner.link.root import prepare_roots
 from terraphim_runner.link.single_error import single_error
 from terraphim_runner.ports.vm import Tree, TreePlacement
 
@@ -86,6 +87,7 @@ class TemplateBuilder:
             await mailbox.ship(link, tree, TreePlacement(_WARM_UP_TREE, "runner"))
             await mailbox.release(link)
             await guest_setup.run_script(link, "root", f"rmdir {_WARM_UP_TREE}")
+        await prepare_roots(link, self.blueprint.vm_type.cpus)  # so many jobs run at once
         return environment
 
     def _create(self, stack: ExitStack, name: str) -> int:
