@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.conclusion import Conclusion
-from terraphim_runner.domain.errors import WorkflowError
-from terraphim_runner.domain.event import JobFinished, JobResult, JobStarted
+from terraphim_runner.domain.errors import InfraError, WorkflowError
+from terraphim_runner.domain.event import Annotation, AnnotationLevel, JobFinished, JobResult, JobStarted
 from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.job_actions import JobActions
 from terraphim_runner.executor.job_state import JobState
@@ -20,8 +21,11 @@ from terraphim_runner.executor.step_environment import StepEnvironment
 from terraphim_runner.executor.step_scope import StepScope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from terraphim_runner.executor.action_runner import ActionRunner
     from terraphim_runner.executor.frame import JobFrame
+    from terraphim_runner.ports.vm import Breach
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class JobRunner:
         self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
         async with self._state.executions, running_beside(self._watch_time):
             await self._steps.run()
-        self.end = await self._end(self._clock.monotonic_s() - started_s)
+            breaches = await self._breaches()
+        self.end = await self._end(self._clock.monotonic_s() - started_s, breaches)
         result = self.end.result
         self._sink.emit(
             JobFinished(self._clock.now(), result.key, result.conclusion, result.duration_s, result.reason)
@@ -95,8 +100,17 @@ class JobRunner:
         await self._clock.sleep_s(self._timeout_s)
         self._frame.cancellation.request(f"it took longer than {self._timeout_s / 60:g} minutes")
 
-    async def _end(self, duration_s: float) -> JobEnd:
+    async def _breaches(self) -> Sequence[Breach]:
+        """Ask which limits of its root the job has met; where the VM fails, that is the reason, and no limit."""
+        if self._steps.trouble is None:
+            with suppress(InfraError):  # the clean-up meets it again
+                return await self._frame.root.breaches()
+        return ()
+
+    async def _end(self, duration_s: float, breaches: Sequence[Breach]) -> JobEnd:
         conclusion, reason = self._conclusion()
+        if breaches:
+            reason = self._tell_breaches(breaches, conclusion, reason)
         outputs: dict[str, str] = {}
         try:
             outputs = await self._scope.evaluate(partial(evaluate_mapping, self._frame.job.outputs))
@@ -114,6 +128,17 @@ class JobRunner:
         )
         is_forgiven = self._is_tolerated and conclusion is Conclusion.FAILURE
         return JobEnd(result, NeedsRecord(Conclusion.SUCCESS if is_forgiven else conclusion, outputs))
+
+    def _tell_breaches(self, breaches: Sequence[Breach], conclusion: Conclusion, reason: str | None) -> str | None:
+        """Annotate the last step that ran, and give the job's reason: a limit, where the job failed."""
+        level = AnnotationLevel.ERROR if conclusion is Conclusion.FAILURE else AnnotationLevel.WARNING
+        ran = [step.number for step in self._steps.results if step.outcome is not Conclusion.SKIPPED]
+        for breach in breaches:
+            self._sink.emit(
+                Annotation(self._clock.now(), self._frame.key, max(ran, default=0), level, str(breach))
+            )
+        told = ", ".join(map(str, breaches))
+        return f"{told} ({reason})" if conclusion is Conclusion.FAILURE else reason
 
     def _conclusion(self) -> tuple[Conclusion, str | None]:
         steps, trouble = self._steps.results, self._steps.trouble

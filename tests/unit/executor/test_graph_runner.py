@@ -18,6 +18,7 @@ from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.concurrency import Newcomer
 from terraphim_runner.domain.errors import InfraError, WorkflowError
 from terraphim_runner.domain.event import (
+    Annotation,
     ConcurrencyQueued,
     JobFinished,
     JobStarted,
@@ -31,7 +32,7 @@ from terraphim_runner.domain.ident import RunId
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
-from terraphim_runner.ports.vm import ExitStatus, Stream
+from terraphim_runner.ports.vm import Breach, ExitStatus, Limit, Stream
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.workflow.call import WorkflowLoader
 from terraphim_runner.workflow.event_context import EventContext
@@ -521,6 +522,23 @@ async def test_a_called_workflow_runs_in_the_same_vm_with_its_inputs_secrets_and
     assert world.scripts == ["say me blue s3cret- here", "heard hello"]
     assert world.endings() == {"call / say": "success", "b": "success"}
     assert world.result.allocations == 1
+
+
+async def test_a_job_that_met_a_limit_fails_alone_with_that_reason_and_an_annotation() -> None:
+    """One that got on all the same is only warned."""
+    killed = Breach(Limit.MEMORY, allowed=512, count=1)
+    greedy = Behaviour(status=ExitStatus(code=137), breaches=(killed,))
+    async with _world(greedy=greedy, lucky=Behaviour(breaches=(killed,))) as world:
+        await world.run(_workflow(a=_job("greedy"), b=_job("lucky"), c=_job("c")))
+
+    assert world.endings() == {"a": "failure", "b": "success", "c": "success"}
+    told = "out of memory: 1 process was killed at the job's limit of 512 MiB"
+    assert world.reason("a") == f"{told} (step 1 failed: Run greedy)"
+    assert world.reason("b") is None
+    assert [(each.job, each.step, each.level.value, each.message) for each in world.of(Annotation)[-2:]] == [
+        ("a", 1, "error", told),
+        ("b", 1, "warning", told),
+    ]
 
 
 async def test_p7_what_a_called_workflow_asks_for_is_refused_by_its_file_and_line() -> None:
