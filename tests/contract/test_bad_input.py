@@ -84,7 +84,11 @@ def _bare_path(root: Path, *programs: str) -> str:
             2,
             "known labels: self-hosted",
         ),
-        (b"on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [uses: a/b@v1]\n", 2, "in a `run` step"),
+        (
+            b"on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [uses: a/b@v1]\n",
+            2,
+            "--action a/b@v1=DIR",
+        ),
     ],
 )
 def test_a_file_that_is_no_workflow_is_shown_with_the_place(

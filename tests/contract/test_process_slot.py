@@ -113,5 +113,8 @@ async def test_commands_are_offered_what_they_need_and_no_secrets(tmp_path: Path
     async with ProcessProvider(tmp_path, environ=environ) as provider:
         vm = (await provider.allocate(REQUEST)).vm
 
-    assert vm.environment == {"PATH": "/bin", "https_proxy": "http://proxy", "SSL_CERT_FILE": "/ca"}
+    offered = dict(vm.environment)
+    externals = offered.pop("TERRAPHIM_EXTERNALS")
+    assert offered == {"PATH": "/bin", "https_proxy": "http://proxy", "SSL_CERT_FILE": "/ca"}
+    assert externals.startswith(str(tmp_path))
     assert "isolates nothing" in provider.isolation_warning

@@ -81,4 +81,4 @@ def start_on_qemu(
         "TERRAPHIM_DATA_DIR": str(template_dir),
         "TERRAPHIM_VM_TYPES": json.dumps({"default": small}),
     }
-    return lambda *arguments, secrets=None: start(*arguments, env=settings | (secrets or {}))
+    return lambda *arguments, env=None: start(*arguments, env=settings | (env or {}))

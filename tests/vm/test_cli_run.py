@@ -161,7 +161,7 @@ def test_p8_a_secret_is_in_no_output_and_in_no_file_of_ours(
 ) -> None:
     """Split over two writes, in base64, in JSON, in the shell's trace; from a variable, asked for by its name."""
     write(_LEAKY)
-    with start_on_qemu("run", "--output", "json", "-s", "TOKEN", secrets={"TOKEN": "hunter2-and-more"}) as process:
+    with start_on_qemu("run", "--output", "json", "-s", "TOKEN", env={"TOKEN": "hunter2-and-more"}) as process:
         out, err = process.communicate(timeout=120)
 
     kept = [path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file()]

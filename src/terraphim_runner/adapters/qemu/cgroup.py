@@ -28,7 +28,9 @@ class Budget:
 
     def files(self, version: int) -> dict[str, dict[str, str]]:
         """Give, by controller, the files of a group and their values."""
-        memory = str((self.memory_mib + _VMM_OVERHEAD_MIB) * _MIB)
+        # Twice: a clone that touches a page for which its template's memory has a hole is charged for that page
+        # too, and keeps the template's for all clones to come. A guest that used all its memory was killed for it.
+        memory = str((2 * self.memory_mib + _VMM_OVERHEAD_MIB) * _MIB)
         quota = (self.cpus + 1) * _CPU_PERIOD_US  # one more for the VMM's own thread
         if version == 1:
             return {
