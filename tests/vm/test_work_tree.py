@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from terraphim_runner.domain.errors import FileTransferFailed, HostError
-from terraphim_runner.ports.vm import Tree, TreePlacement
+from terraphim_runner.ports.vm import RootSpec, Tree, TreePlacement
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,13 +75,31 @@ async def test_a_tree_can_be_written_to_by_its_user(vm: Vm, shell: Shell, tree: 
 
 
 async def test_a_vm_takes_tree_after_tree(vm: Vm, shell: Shell, tree: Tree) -> None:
-    """The first by the mailbox, the others by another way, all alike."""
+    """The first by the mailbox, the same once more by it too, others by another way, all alike."""
     listings = set()
-    for name in ("first", "second", "third"):
-        await vm.put_tree(tree, TreePlacement(f"/home/runner/work/{name}", "runner"))
+    for name, each in {"first": tree, "again": tree, "other": replace(tree), "passing": replace(tree)}.items():
+        await vm.put_tree(each, TreePlacement(f"/home/runner/work/{name}", "runner"))
         listings.add(await shell(vm, LIST.format(path=f"/home/runner/work/{name}") + " | grep -v ' d '"))
+    mounts = await shell(vm, "grep -c '^overlay /home/runner/work' /proc/mounts")
 
     assert len(listings) == 1
+    assert mounts == "2\n"
+
+
+async def test_a_tree_in_two_jobs_is_shipped_once_and_changed_by_each_for_itself(
+    vm: Vm, shell: Shell, tree: Tree
+) -> None:
+    """As is a tree that two jobs want at the same time; one that is in passing leaves the fast way to it."""
+    await vm.put_tree(replace(tree, is_passing=True), TreePlacement("/home/runner/work/_actions", "runner"))
+    async with vm.open_root(RootSpec("one")) as one, vm.open_root(RootSpec("two")) as two:
+        async with anyio.create_task_group() as tasks:
+            for root in (one, two):
+                tasks.start_soon(root.put_tree, tree, TreePlacement("/home/runner/work/here", "runner"))
+        await shell(one, "cd ~/work/here && echo mine > plain && rm link", user="runner")
+
+        assert await shell(two, "cat ~/work/here/plain && ~/work/here/link", user="runner") == "plain\nran\n"
+        for root in (one, two):
+            assert await shell(root, "grep -c '^overlay /home/runner/work/here' /proc/mounts") == "1\n"
 
 
 async def test_a_listed_file_that_is_gone_fails_the_transfer_and_not_the_vm(

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.vm import Root, Tree
     from terraphim_runner.ports.work_tree import Revision, WorkTree
 
-# Make the directory empty, whosever files are in it: what a step made as root, too.
-_EMPTY = 'if [ -d "$1" ]; then find "$1" -xdev -mindepth 1 -delete; fi'
+# Make the directory empty, whosever files are in it: what a step made as root, and earlier checkouts that were
+# mounted below it, too.
+_EMPTY = """
+set -e
+[ -d "$1" ] || exit 0
+awk -v above="$1/" 'index($5, above) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount
+find "$1" -xdev -mindepth 1 -delete
+"""
 # Lay the new tree over what is there.
 _OVERLAY = 'rm -rf "$2/.git" && cp -a --remove-destination "$1/." "$2" && rm -rf "$1"'
 

@@ -31,6 +31,7 @@ from terraphim_runner.executor.graph_runner import GraphRunner, planned_job
 from terraphim_runner.executor.group_hold import GroupDoor
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.masked_sink import MaskedSink
+from terraphim_runner.executor.run_work_tree import RunWorkTree
 from terraphim_runner.executor.schedule_state import Level
 from terraphim_runner.executor.support import refuse_unsupported
 from terraphim_runner.executor.verdict import Tally, verdict
@@ -153,7 +154,10 @@ class WorkflowExecutor:
             session = await stack.enter_async_context(self._session(request, cancellation, progress))
             if session is None:
                 return
-            frame = self._frame(request, cancellation, session)
+            work_tree = None
+            if request.work_tree is not None:
+                work_tree = await stack.enter_async_context(RunWorkTree(request.work_tree))
+            frame = self._frame(request, cancellation, session, work_tree)
             cpus = session.vm_type.cpus  # as many parts a VM's disk is divided into, one for each job
             places = min(request.max_parallel_jobs or cpus, cpus)
             graph = GraphRunner(frame, _root(request), progress.jobs, self._door(request), places=places)
@@ -229,7 +233,9 @@ class WorkflowExecutor:
     def _sink_of(self, request: RunRequest) -> MaskedSink:
         return MaskedSink(self._sink, request.masker)
 
-    def _frame(self, request: RunRequest, cancellation: Cancellation, session: Session) -> RunFrame:
+    def _frame(
+        self, request: RunRequest, cancellation: Cancellation, session: Session, work_tree: WorkTree | None
+    ) -> RunFrame:
         return RunFrame(
             session=session,
             sink=self._sink_of(request),
@@ -239,7 +245,7 @@ class WorkflowExecutor:
             github=request.plan.setting.contexts["github"],
             env=request.env,
             event_payload=json.dumps(request.plan.event.payload).encode(),
-            work_tree=request.work_tree,
+            work_tree=work_tree,
             actions=request.actions,
         )
 

@@ -15,68 +15,70 @@ if TYPE_CHECKING:
     from terraphim_runner.guest.place import Place
 
 _BLOCK_DEVICES = "/sys/block"
-# On a disk, the machine's or the job's: changes must outgrow memory.
-_HOME = "/var/lib/terraphim-runner/mailbox"
-_LOWER, _UPPER, _WORK, _DEVICE = (f"{_HOME}/{name}" for name in ("lower", "upper", "work", "device"))
+_HOME = "/var/lib/terraphim-runner/mailbox"  # on a disk, the machine's or the job's: changes must outgrow memory
 
 
 class Mailbox:
-    """The mailbox's tree, if it is mounted."""
+    """The mailbox's tree, wherever it is mounted."""
 
     def __init__(self) -> None:
         """Start with nothing mounted."""
-        self._mounted: tuple[Place, str] | None = None
+        self._mounts: list[tuple[Place, str, str]] = []  # where, the target, and what is kept for it
 
     def mount(self, serial: str, place: Place, target: str, account: Account | None) -> None:
         """Give the disk's squashfs as a writable tree; what changes goes to the disk of the place.
 
+        It may be had several times: each has its own changes.
+
         Raises:
-            OSError: there is no such disk, it holds no squashfs, a tree is mounted already.
+            OSError: there is no such disk, or it holds no squashfs.
         """
-        if self._mounted is not None:
-            raise OSError(16, "the mailbox is mounted already", self._mounted[1])
         device = _find_disk(serial)
-        flush_block_device(device)
+        if not self._mounts:
+            flush_block_device(device)
         number = os.stat(device).st_rdev
+        home = f"{_HOME}/{len(self._mounts)}"
         with place:
             make_empty_directory(target, account)
-            _mount_squashfs(number)
+            _mount_squashfs(number, home)
             try:
-                _mount_overlay(target, account)
+                _mount_overlay(target, home, account)
             except OSError:
-                unmount(_LOWER)
+                unmount(f"{home}/lower")
                 raise
-        self._mounted = place, target
+        self._mounts.append((place, target, home))
 
     def release(self) -> None:
-        """Unmount the tree and drop its changes, so that the host may write the disk again.
+        """Unmount the tree everywhere and drop its changes, so that the host may write the disk again.
 
         Raises:
-            OSError: somebody uses it, or its root is gone, and the tree with it.
+            OSError: somebody uses it, or a root is gone, and the tree in it.
         """
-        if self._mounted is not None:
-            place, target = self._mounted
+        while self._mounts:
+            place, target, home = self._mounts[-1]
             with place:
                 unmount(target)
-                unmount(_LOWER)
-                shutil.rmtree(_HOME)
-            self._mounted = None
+                unmount(f"{home}/lower")
+                shutil.rmtree(home)
+            self._mounts.pop()
 
 
-def _mount_squashfs(device: int) -> None:
-    for path in (_LOWER, _UPPER, _WORK):
-        os.makedirs(path, exist_ok=True)
-    os.mknod(_DEVICE, S_IFBLK | 0o600, device)  # a job's root has no nodes of disks
+def _mount_squashfs(device: int, home: str) -> None:
+    for name in ("lower", "upper", "work"):
+        os.makedirs(f"{home}/{name}", exist_ok=True)
+    node = f"{home}/device"
+    os.mknod(node, S_IFBLK | 0o600, device)  # a job's root has no nodes of disks
     try:
-        mount(_DEVICE, _LOWER, "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "")
+        mount(node, f"{home}/lower", "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "")
     finally:
-        os.unlink(_DEVICE)
+        os.unlink(node)
 
 
-def _mount_overlay(target: str, account: Account | None) -> None:
+def _mount_overlay(target: str, home: str, account: Account | None) -> None:
+    upper = f"{home}/upper"
     if account is not None:
-        os.chown(_UPPER, account.uid, account.gid)  # the mounted tree's own root shows the upper one's owner
-    options = f"lowerdir={_LOWER},upperdir={_UPPER},workdir={_WORK},volatile"
+        os.chown(upper, account.uid, account.gid)  # the mounted tree's own root shows the upper one's owner
+    options = f"lowerdir={home}/lower,upperdir={upper},workdir={home}/work,volatile"
     mount("overlay", target, "overlay", MS_NODEV, options)
 
 

@@ -92,6 +92,7 @@ class Tree:
     root: Path
     paths: Sequence[str]
     extra: Mapping[str, Path] = field(default_factory=dict)
+    is_passing: bool = False  # shipped here and there, once: a way that only one tree can take is for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,8 @@ class Root(Protocol):
 
     async def put_tree(self, tree: Tree, placement: TreePlacement) -> None:
         """Ship a work tree, modes and symbolic links included, by the provider's fastest way.
+
+        The same object shipped again means the same files as the first time: a provider may have kept them.
 
         Raises:
             FileTransferFailed: a listed file is gone, or the guest has no room; the VM is fine.

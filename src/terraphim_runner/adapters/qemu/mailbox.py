@@ -35,13 +35,18 @@ _LOSSES = (b"creating empty file", b"ignoring")  # what mksquashfs says when it 
 
 
 class Mailbox:
-    """One VM's mailbox disk. It takes one tree; later ones go through the link as a tar stream."""
+    """One VM's mailbox disk. It takes one tree, which may then be had in any number of places.
+
+    Other trees go through the link as a tar stream.
+    """
 
     def __init__(self, fd: int, slot_dir: Path) -> None:
         """Take the disk file, open for writing, and a directory for what is needed on the way."""
         self._fd = fd
         self._slot_dir = slot_dir
-        self._is_taken = False
+        self._letter: tuple[Tree, str] | None = None  # what is, or is to be, in it, and whose
+        self._is_written = False
+        self._writing = anyio.Lock()
 
     async def ship(self, link: GuestLink, tree: Tree, placement: TreePlacement, root: str = "") -> None:
         """Ship a tree into the root of this name, or the machine's own.
@@ -50,23 +55,35 @@ class Mailbox:
             FileTransferFailed: a listed file is gone, or the guest could not take it; try again if you like.
             HostError: mksquashfs is missing.
         """
-        if self._is_taken:
+        if await self._takes(link, tree, placement.user):
+            await link.mount_mailbox(SERIAL, placement.path, placement.user, root)
+        else:
             await put_tree(link, tree, placement, root)
-            return
-        self._is_taken = True
-        uid, gid = await _find_account(link, placement.user)
-        try:
-            content = await to_thread.run_sync(_define, tree, uid, gid)
-        except ValueError:  # a name that mksquashfs cannot be told
-            await put_tree(link, tree, placement, root)
-            return
-        await self._write(content, uid, gid)
-        await link.mount_mailbox(SERIAL, placement.path, placement.user, root)
 
     async def release(self, link: GuestLink) -> None:
         """Take the tree out of the guest again, so that another can come."""
         await link.release_mailbox()
-        self._is_taken = False
+        self._letter, self._is_written = None, False
+
+    async def _takes(self, link: GuestLink, tree: Tree, user: str) -> bool:
+        """Write the tree into the disk if that is free; tell whether it is in it now."""
+        if self._letter is None and not tree.is_passing:
+            self._letter = (tree, user)
+            async with self._writing:
+                self._is_written = await self._fill(link, tree, user)
+        if self._letter is None or self._letter[0] is not tree or self._letter[1] != user:
+            return False
+        async with self._writing:  # by whoever was first
+            return self._is_written
+
+    async def _fill(self, link: GuestLink, tree: Tree, user: str) -> bool:
+        uid, gid = await _find_account(link, user)
+        try:
+            content = await to_thread.run_sync(_define, tree, uid, gid)
+        except ValueError:  # a name that mksquashfs cannot be told
+            return False
+        await self._write(content, uid, gid)
+        return True
 
     async def _write(self, content: bytes, uid: int, gid: int) -> None:
         empty = self._slot_dir / "empty"

@@ -53,8 +53,8 @@ class LocalActions:
             raise HostError(f"{repository} is not mapped to a directory")
         git = Git(directory)
         if repository == self.own and await git.is_repository():
-            return Tree(directory, (await list_work_tree(git, directory)).files)
-        return Tree(directory, await anyio.to_thread.run_sync(_all_files, directory))
+            return Tree(directory, (await list_work_tree(git, directory)).files, is_passing=True)
+        return Tree(directory, await anyio.to_thread.run_sync(_all_files, directory), is_passing=True)
 
     def _find(self, repository: Repository) -> Path | None:
         for mapped in self._mapped:
