@@ -86,6 +86,7 @@ class JobPlace(Place):
         """Hold on to nothing of it."""
         os.close(self._process_fd)
         os.close(self._cgroup_fd)
+        self._process_fd = self._cgroup_fd = -1  # their numbers will be those of other files
 
 
 def _open_directory(path: str) -> int:

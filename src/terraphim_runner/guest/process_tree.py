@@ -76,7 +76,10 @@ class CgroupTree(ProcessTree):
     def signal(self, number: int) -> None:
         """Signal every process of the cgroup and those below it."""
         if number == _signal.SIGKILL:
-            _write(f"{self._path}/cgroup.kill", b"1")
+            try:  # noqa: SIM105 - contextlib costs boot time
+                _write(f"{self._path}/cgroup.kill", b"1")
+            except FileNotFoundError:
+                pass  # its root is being closed
             return
         for directory in _walk(self._path):
             for pid in _read(f"{directory}/cgroup.procs").split():
