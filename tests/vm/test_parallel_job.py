@@ -62,8 +62,8 @@ jobs:
       - name: kill processes
         run: |
           sleep 1000 &
+          until pgrep -x sleep >/dev/null; do :; done
           sudo pkill -9 -x sleep
-          ! pgrep -x sleep
           sleep 1001 & echo $! >kept
       - name: find nobody else
         run: |

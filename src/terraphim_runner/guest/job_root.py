@@ -157,7 +157,9 @@ def _become_first(groups: list[int], failure_fd: int) -> None:
     try:
         os.write(groups[0], b"0")
         unshare(CLONE_NEWCGROUP)  # its root is the cgroup joined above
-        mount("cgroup2", CGROUPS, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "")
+        hidden = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        mount("proc", "/proc", "proc", hidden, "")  # here, not before: it shows the processes of who mounts it
+        mount("cgroup2", CGROUPS, "cgroup2", hidden, "")
         os.write(groups[1], b"0")
         with open("/proc/self/oom_score_adj", "wb") as file:
             file.write(b"-1000")

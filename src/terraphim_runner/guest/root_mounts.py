@@ -71,9 +71,7 @@ def change_root(device: str) -> None:
 
 
 def _furnish() -> None:
-    hidden = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    mount("proc", "proc", "proc", hidden, "")
-    mount("sys", "sys", "sysfs", hidden | MS_RDONLY, "")
+    mount("sys", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "")
     mount("run", "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     os.mkdir("run/lock")
     os.chmod("run/lock", 0o1777)
