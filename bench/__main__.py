@@ -27,6 +27,7 @@ from rich.console import Console
 
 from terraphim_runner.adapters.ledger_file import LedgerFile
 from terraphim_runner.domain.errors import RunnerError
+from terraphim_runner.domain.network import NetworkMode
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 
@@ -112,7 +113,7 @@ def _make_floor(product: Product, directory: Path) -> Floor:
         image.kernel,
         image.initramfs,
         accelerator=product.host.choice.accelerator.value,
-        has_network=product.settings.network.value == "user",
+        has_network=vm_type.network.mode is not NetworkMode.NONE,
     )
     disk_size = image.root_disk.stat().st_size + (vm_type.disk_mib << 20)
     return Floor(shape, image.root_disk, disk_size, directory)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from terraphim_runner.adapters.qemu.config import FIRST_VMM_UID, USER_COUNT, NetworkMode, QemuConfig
-from terraphim_runner.adapters.qemu.provider import QemuProvider
-from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.adapters.qemu.config import FIRST_VMM_UID, USER_COUNT
+from terraphim_runner.domain.network import NetworkMode, NetworkPolicy
 from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from terraphim_runner.adapters.qemu.provider import QemuProvider
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import ImageStore
     from terraphim_runner.ports.vm import Vm
@@ -102,13 +103,13 @@ async def test_p10_a_vmm_holds_no_file_of_the_hosts_but_its_own(vmm: Path, image
 
 
 async def test_p10_a_guest_reaches_nothing_without_a_network(
-    qemu_config: QemuConfig, images: ImageStore, small: VmType, shell: Shell
+    provider: QemuProvider, small: VmType, shell: Shell
 ) -> None:
     """There is no device at all."""
-    config = QemuConfig(qemu_config.data_dir, qemu_config.state_dir, network=NetworkMode.NONE)
-    async with QemuProvider(config, images, SystemClock()) as provider:
-        vm = (await provider.allocate(AllocationRequest(small))).vm
-        assert (await shell(vm, "ls /sys/class/net")).split() == ["lo"]
+    cut_off = replace(small, network=NetworkPolicy(NetworkMode.NONE))
+    vm = (await provider.allocate(AllocationRequest(cut_off))).vm
+
+    assert (await shell(vm, "ls /sys/class/net")).split() == ["lo"]
 
 
 async def test_a_full_guest_disk_fails_the_write_and_not_the_vm(vm: Vm, shell: Shell) -> None:

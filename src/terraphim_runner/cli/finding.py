@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.network import NetworkMode
 from terraphim_runner.settings.model import ProviderName
 from terraphim_runner.wiring.host_facts import Trouble
 
@@ -20,6 +21,7 @@ _PACKAGES = {
     "mksquashfs": "squashfs-tools",
     "setpriv": "util-linux",
     "prlimit": "util-linux",
+    "nft": "nftables",
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
     "tar": "tar",
@@ -53,7 +55,15 @@ def judge(facts: HostFacts) -> list[Finding]:
     if facts.settings.provider is not ProviderName.QEMU:
         return [*findings, _program(facts, "git", Level.PROBLEM)]
     findings += [_machine(facts), *_programs(facts), _accelerator(facts), *_kvm(facts)]
-    return [*findings, _disk(facts), _memory(facts), _image(facts), _template(facts), _cgroups(facts)]
+    return [
+        *findings,
+        _disk(facts),
+        _memory(facts),
+        _image(facts),
+        _template(facts),
+        _cgroups(facts),
+        _network(facts),
+    ]
 
 
 def _settings(facts: HostFacts) -> Finding:
@@ -160,3 +170,12 @@ def _template(facts: HostFacts) -> Finding:
 
 def _cgroups(facts: HostFacts) -> Finding:
     return Finding("cgroups", Level.OK, facts.cgroups)
+
+
+def _network(facts: HostFacts) -> Finding:
+    policy = facts.vm_type.network
+    needs_namespace = policy.mode in {NetworkMode.OPEN, NetworkMode.ALLOWLIST}
+    if facts.network is None:
+        return Finding("network", Level.OK, f"{policy}; this machine makes network namespaces")
+    level = Level.PROBLEM if needs_namespace else Level.NOTE
+    return Finding("network", level, f"{policy}; {facts.network.message}", facts.network.remedy)

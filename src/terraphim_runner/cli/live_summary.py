@@ -9,7 +9,7 @@ from rich.text import Text
 
 from terraphim_runner.cli.duration import duration_text
 from terraphim_runner.cli.live_row import MAX_WIDTH, conclusion_style, mark, row
-from terraphim_runner.cli.phrase import count, ledger_evidence, one_line, step_facts, vm_evidence
+from terraphim_runner.cli.phrase import count, ledger_evidence, one_line, step_facts, usage_facts, vm_evidence
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.event import AnnotationLevel
 
@@ -73,7 +73,10 @@ def _job_rows(job: JobResult, width: int, *, is_brief: bool) -> list[Text]:
 
 
 def _evidence(result: RunFinished, width: int) -> list[Text]:
-    facts = {"VM": result.vm and vm_evidence(result.vm), "ledger": ledger_evidence(result)}
+    facts = {"VM": result.vm and vm_evidence(result.vm)}
+    if result.usage is not None:
+        facts["used"] = usage_facts(result.usage)
+    facts["ledger"] = ledger_evidence(result)
     return [
         Text(line, "dim")
         for name, fact in facts.items()

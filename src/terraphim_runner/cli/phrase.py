@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         VmAllocated,
         VmEvidence,
     )
+    from terraphim_runner.domain.usage import VmUsage
 
 
 def one_line(text: str) -> str:
@@ -71,6 +72,28 @@ def vm_evidence(vm: VmEvidence) -> str:
     """Say the same of the VM when all is over."""
     slot = ", in a slot used before and reset" if vm.is_reused_slot else ""
     return f"{vm.id} of type {vm.type}, {vm.source} by {vm.provider} in {duration_text(vm.allocation_s)}{slot}"
+
+
+def usage_facts(usage: VmUsage) -> str:
+    """Say what the VM used."""
+    facts = [
+        f"{duration_text(usage.cpu_s)} of CPU",
+        f"{size_text(usage.peak_memory_bytes)} of memory at most",
+        f"{size_text(usage.disk_written_bytes)} written",
+    ]
+    if usage.network is not None:
+        facts.append(f"network {size_text(usage.network.in_bytes)} in, {size_text(usage.network.out_bytes)} out")
+    return ", ".join(facts)
+
+
+def size_text(size: int) -> str:
+    """Give a number of bytes as a person would say it."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
 
 
 def ledger_evidence(result: RunFinished) -> str:

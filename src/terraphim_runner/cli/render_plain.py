@@ -14,6 +14,7 @@ from terraphim_runner.cli.phrase import (
     ledger_evidence,
     one_line,
     step_facts,
+    usage_facts,
     vm_allocated,
     vm_evidence,
 )
@@ -143,6 +144,8 @@ class PlainRenderer:
         yield from self._annotation_lines(result)
         if result.vm is not None:
             yield f"vm: {vm_evidence(result.vm)}"
+        if result.usage is not None:
+            yield f"used: {usage_facts(result.usage)}"
         yield f"ledger: {ledger_evidence(result)}"
 
     def _annotation_lines(self, result: events.RunFinished) -> Iterator[str]:

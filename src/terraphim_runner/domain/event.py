@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.domain.conclusion import Conclusion
     from terraphim_runner.domain.ident import RunId, SessionId
+    from terraphim_runner.domain.usage import VmUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,7 @@ class RunFinished:
     error: str | None = None
     hint: str | None = None  # what can be done about the error
     reason: str | None = None  # why it was cancelled
+    usage: VmUsage | None = None  # what the VM used; none where that is not measured, or the VM was lost
 
 
 RunEvent = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from terraphim_runner.domain.network import OPEN, NetworkPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,21 +16,32 @@ class VmType:
     cpus: int
     memory_mib: int
     disk_mib: int  # room for what the run writes; the image's own content comes on top
+    network: NetworkPolicy = OPEN
 
     def can_run(self, other: VmType) -> bool:
         """Tell whether what asked for `other` can run here."""
-        return self.image == other.image and all(
+        return self.difference(other) is None and all(
             mine >= wanted for mine, wanted in zip(self._sizes, other._sizes, strict=True)
         )
 
+    def difference(self, other: VmType) -> str | None:
+        """Say in what they differ that no size makes up for."""
+        return next((name for name, value in self.traits.items() if other.traits[name] != value), None)
+
     def enlarge(self, other: VmType) -> VmType:
-        """Give a type large enough for both; the images must be the same."""
+        """Give a type large enough for both; images and network policies must be the same."""
         if self.can_run(other):
             return self
         if other.can_run(self):
             return other
-        sizes = (max(mine, wanted) for mine, wanted in zip(self._sizes, other._sizes, strict=True))
-        return VmType(f"{self.name}+{other.name}", self.image, *sizes)
+        cpus, memory_mib, disk_mib = map(max, self._sizes, other._sizes)
+        name = f"{self.name}+{other.name}"
+        return replace(self, name=name, cpus=cpus, memory_mib=memory_mib, disk_mib=disk_mib)
+
+    @property
+    def traits(self) -> dict[str, str]:
+        """What they can differ in that no size makes up for."""
+        return {"image": self.image, "network policy": str(self.network)}
 
     @property
     def _sizes(self) -> tuple[int, int, int]:

@@ -15,6 +15,7 @@ import structlog
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import InfraError, RunnerError, StateError
 from terraphim_runner.domain.event import (
+    Notice,
     RunFinished,
     RunStarted,
     SessionQueued,
@@ -34,6 +35,7 @@ from terraphim_runner.executor.masked_sink import MaskedSink
 from terraphim_runner.executor.run_work_tree import RunWorkTree
 from terraphim_runner.executor.schedule_state import Level
 from terraphim_runner.executor.support import refuse_unsupported
+from terraphim_runner.executor.usage import blocked_message
 from terraphim_runner.executor.verdict import Tally, verdict
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.session.reconciliation import count_allocations, count_releases
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from terraphim_runner.domain.ident import RunId
+    from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.group_hold import Hold
@@ -82,6 +85,7 @@ class _Progress:
     session: Session | None = None
     error: str | None = None
     hint: str | None = None
+    usage: VmUsage | None = None
 
     def blame(self, error: RunnerError) -> None:
         """Take what is to blame; what comes after the first is its consequence."""
@@ -219,6 +223,10 @@ class WorkflowExecutor:
     async def _release(
         self, request: RunRequest, session: Session, end: SessionState, progress: _Progress
     ) -> None:
+        with anyio.CancelScope(shield=True):
+            progress.usage = await self._sessions.usage(session)
+        if message := blocked_message(progress.usage):
+            self._sink.emit(Notice(self._clock.now(), "warning", message))
         started_s = self._clock.monotonic_s()
         try:
             await self._sessions.release_session(session, end)
@@ -295,6 +303,7 @@ class WorkflowExecutor:
             error=progress.error,
             hint=progress.hint,
             reason=reason,
+            usage=progress.usage,
         )
 
     def _evidence(self, request: RunRequest, session: Session | None) -> VmEvidence | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
@@ -15,6 +15,7 @@ from terraphim_runner.domain.ident import SessionId
 from terraphim_runner.domain.state import SessionState
 from terraphim_runner.link.single_error import single_error
 from terraphim_runner.ports.ledger import LedgerEntry, LedgerEvent
+from terraphim_runner.ports.usage import MeteredProvider
 from terraphim_runner.ports.vm import AllocationRequest
 from terraphim_runner.session.admission import Admission, AdmissionStatistics, WhenFull
 from terraphim_runner.session.reconciliation import owed_entries
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from terraphim_runner.domain.ident import RunId, VmId
+    from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.ledger import Ledger
     from terraphim_runner.ports.vm import Allocation, VmProvider
 
 _log = structlog.get_logger(__name__)
+_MEASURING_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,14 @@ class SessionManager:
                 await released.wait()
             elif session.state is not SessionState.RELEASED:
                 await self._release_once(session, end)
+
+    async def usage(self, session: Session) -> VmUsage | None:
+        """Tell what the session's VM used until now; none where that is not measured, or the VM is gone."""
+        if not isinstance(self._provider, MeteredProvider):
+            return None
+        with suppress(InfraError), anyio.move_on_after(_MEASURING_S):
+            return await self._provider.usage(session.vm_id)
+        return None
 
     async def reconcile(self) -> list[VmId]:
         """Release what runners that died left in the ledger; return the VMs released."""

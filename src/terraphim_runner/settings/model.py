@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
+from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.session.admission import WhenFull
 
@@ -31,13 +32,6 @@ class Accel(Enum):
     TCG = "tcg"
 
 
-class Network(Enum):
-    """What a guest reaches."""
-
-    USER = "user"  # whatever this machine's processes reach
-    NONE = "none"
-
-
 class LogLevel(Enum):
     """How much of its own doings the engine tells."""
 
@@ -54,6 +48,12 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+def _rule(text: str) -> str:
+    Rule.parse(text)
+    return text
+
+
+NetworkRule = Annotated[str, AfterValidator(_rule)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
@@ -66,10 +66,14 @@ class VmTypeSettings(BaseModel):
     cpus: int = Field(ge=1, le=64)
     memory_mib: int = Field(ge=128)
     disk_mib: int = Field(ge=256)
+    network: NetworkMode = NetworkMode.OPEN
+    network_allow: tuple[NetworkRule, ...] = ()
 
     def as_vm_type(self, name: str) -> VmType:
         """Give the port's value."""
-        return VmType(name, self.image, self.cpus, self.memory_mib, self.disk_mib)
+        rules = tuple(map(Rule.parse, self.network_allow))
+        policy = NetworkPolicy(self.network, rules)
+        return VmType(name, self.image, self.cpus, self.memory_mib, self.disk_mib, policy)
 
 
 class Settings(BaseModel):
@@ -81,7 +85,6 @@ class Settings(BaseModel):
     state_dir: AbsolutePath
     provider: ProviderName = ProviderName.QEMU
     accel: Accel = Accel.AUTO
-    network: Network = Network.USER
     max_concurrent_sessions: int = Field(default=1, ge=1, le=1000)  # where not set: `HostCapacity.max_sessions`
     when_full: WhenFull = WhenFull.WAIT
     max_parallel_jobs: int | None = Field(default=None, ge=1, le=256)  # never more than the VM's processors

@@ -44,7 +44,7 @@ def from_flags(flags: Mapping[str, object]) -> Source:
 
 
 def from_environ(environ: Mapping[str, str]) -> Source:
-    """Take every `TERRAPHIM_*` variable that is not empty; `__` leads into a table, `{…}` is a table as JSON."""
+    """Take every `TERRAPHIM_*` variable that is not empty; `__` leads into a table, `{…}` and `[…]` are JSON."""
     values: Values = {}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name != CONFIG_VARIABLE and environ[name]:
@@ -75,7 +75,7 @@ def merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> Values:
 
 
 def _environ_value(name: str, text: str) -> object:
-    if not text.startswith("{"):
+    if not text.startswith(("{", "[")):
         return text
     try:
         return json.loads(text)

@@ -14,7 +14,8 @@ from terraphim_runner.adapters.qemu.host import Host
 from terraphim_runner.adapters.qemu.parts import Blueprint
 from terraphim_runner.adapters.qemu.template_shelf import ingredients
 from terraphim_runner.adapters.qemu.template_store import is_intact, template_key
-from terraphim_runner.domain.errors import RunnerError
+from terraphim_runner.domain.errors import HostError, RunnerError
+from terraphim_runner.egress.namespace import make_namespace
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import DEFAULT_VM_TYPE, config_file
 from terraphim_runner.wiring.qemu import image_store, qemu_config
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.image import Image
     from terraphim_runner.settings.model import Settings
 
-PROGRAMS = ("qemu-system-x86_64", "git", "mksquashfs", "setpriv", "prlimit", "mmdebstrap", "mke2fs", "tar")
+PROGRAMS = ("qemu-system-x86_64", "git", "mksquashfs", "setpriv", "prlimit", "nft", "mmdebstrap", "mke2fs", "tar")
 _KVM = Path("/dev/kvm")
 
 
@@ -69,6 +70,7 @@ class HostFacts:
     is_kvm_permitted: bool
     is_kvm_for_group: bool  # a group may use it, so that users can be let in
     cgroups: str
+    network: Trouble | None  # why no VM can have a network policy
     image: ImageFacts | Trouble
     has_template: bool
     directories: Mapping[str, Path | Trouble]
@@ -95,6 +97,7 @@ async def look_at_host(settings: Settings) -> HostFacts:
         is_kvm_permitted=_is_kvm_permitted(),
         is_kvm_for_group=_is_kvm_for_group(),
         cgroups=_describe_cgroups(),
+        network=await _network_trouble(),
         image=image if isinstance(image, Trouble) else _image_facts(settings, image),
         has_template=not isinstance(image, Trouble) and await _has_template(settings, image, vm_type),
         directories={name: _writable(name, getattr(settings, name)) for name in ("data_dir", "state_dir")},
@@ -137,6 +140,14 @@ def _describe_cgroups() -> str:
     cgroups = Cgroups.detect()
     cgroups.remove_parents()
     return cgroups.description
+
+
+async def _network_trouble() -> Trouble | None:
+    try:
+        (await make_namespace()).close()
+    except HostError as error:
+        return Trouble(str(error), error.hint)
+    return None
 
 
 def _find_image(settings: Settings, vm_type: VmType) -> Image | Trouble:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.images.recipe_book import RecipeBook
 from terraphim_runner.adapters.images.store import LocalImageStore
-from terraphim_runner.adapters.qemu.config import AcceleratorSetting, NetworkMode, QemuConfig
+from terraphim_runner.adapters.qemu.config import AcceleratorSetting, QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.settings.load import config_file
+from terraphim_runner.wiring.package_mirror import package_mirrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ def qemu_config(settings: Settings) -> QemuConfig:
         data_dir=settings.data_dir,
         state_dir=settings.state_dir,
         accelerator=AcceleratorSetting(settings.accel.value),
-        network=NetworkMode(settings.network.value),
+        exceptions=package_mirrors,
         boot_timeout_s=settings.boot_timeout_s,
         restore_timeout_s=settings.restore_timeout_s,
     )

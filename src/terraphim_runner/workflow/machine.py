@@ -88,10 +88,10 @@ class LabelTable:
         self.default = default
 
     def machine(self, demand: Demand) -> VmType:
-        """Find the machine that has all the labels; of several VM types with one image, the largest.
+        """Find the machine that has all the labels; of several like VM types, the largest.
 
         Raises:
-            WorkflowError: no VM type serves a label, or two labels name VM types with different images.
+            WorkflowError: no VM type serves a label, or two name VM types that differ in more than size.
         """
         if not demand.labels:
             what = "a runner group" if demand.group else "no label"
@@ -100,8 +100,8 @@ class LabelTable:
         found: VmType | None = None
         for label in demand.labels:
             machine = self._machine(label)
-            if found is not None and found.image != machine.image:
-                message = f"No VM type has all of the labels {demand}: they stand for different images"
+            if found is not None and (difference := found.difference(machine)):
+                message = f"No VM type has all of the labels {demand}: their VM types differ in {difference}"
                 refuse(label.span, "unserved-label", message, self._hint(label.text))
             found = machine if found is None else found.enlarge(machine)
         return found or self.default
@@ -131,22 +131,23 @@ class Claim:
 
 
 def choose_machine(claims: Sequence[Claim], default: VmType) -> VmType:
-    """Choose the run's one machine: for the same image the largest of what its jobs ask for.
+    """Choose the run's one machine: the largest of those that its jobs ask for.
 
     Raises:
-        WorkflowError: two jobs ask for different images; the message names both.
+        WorkflowError: two jobs ask for different images or policies; the message names both.
     """
     if not claims:
         return default
     first, *others = claims
     machine = first.machine
     for claim in others:
-        if claim.machine.image != machine.image:
+        if difference := machine.difference(claim.machine):
             message = (
-                f"Job '{claim.job}' needs the image '{claim.machine.image}' (runs-on: {claim.demand}), but job"
-                f" '{first.job}' needs '{machine.image}' (runs-on: {first.demand}); a run has one machine"
+                f"Job '{claim.job}' needs the {difference} '{claim.machine.traits[difference]}'"
+                f" (runs-on: {claim.demand}), but job '{first.job}' needs '{machine.traits[difference]}'"
+                f" (runs-on: {first.demand}); a run has one machine"
             )
-            hint = "let both labels name VM types with the same image in [labels], or use two workflows"
+            hint = f"let both labels name VM types with the same {difference} in [labels], or use two workflows"
             refuse(claim.demand.span, "different-machines", message, hint)
         machine = machine.enlarge(claim.machine)
     return machine

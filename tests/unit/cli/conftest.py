@@ -11,6 +11,7 @@ from terraphim_runner.cli.writer import Writer
 from terraphim_runner.domain import event as events
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.ident import RunId, SessionId
+from terraphim_runner.domain.usage import Blocked, NetworkUsage, VmUsage
 
 RUN = RunId("20260102-030405-a7c3")
 SESSION = SessionId("s-1")
@@ -108,8 +109,10 @@ class _Story:
         vm = events.VmEvidence(
             "vm-1.g3", "default", "qemu", "restored", is_reused_slot=True, allocation_s=0.058, commands=4
         )
+        network = NetworkUsage(80_123, 999, (Blocked("evil.example", 443, 3), Blocked("odd", None, 1)), "/log")
+        usage = VmUsage(61.234, 812 << 20, 12_345_678, network)
         return events.RunFinished(
-            self.at(), RUN, Conclusion.FAILURE, vm, 1, 1, 67.0, jobs, "the VM was slow", "try again"
+            self.at(), RUN, Conclusion.FAILURE, vm, 1, 1, 67.0, jobs, "the VM was slow", "try again", usage=usage
         )
 
 

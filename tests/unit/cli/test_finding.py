@@ -24,6 +24,7 @@ _GOOD = HostFacts(
     is_kvm_permitted=True,
     is_kvm_for_group=True,
     cgroups="control groups v2: memory, pids, cpu",
+    network=None,
     image=ImageFacts("debian-12", "0123456789abcdef", 500 << 20, {"node20": "20.1.0"}),
     has_template=True,
     directories={"data_dir": Path("/data"), "state_dir": Path("/state")},
@@ -74,6 +75,7 @@ def test_the_node_of_javascript_actions_is_named_with_the_image() -> None:
         ("disk", {"free_mib": 500}, "free some space"),
         ("disk", {"free_mib": 1500, "image": _NO_IMAGE}, "free some space"),
         ("memory", {"capacity": HostCapacity(4, 1024)}, "set vm_types.default.memory_mib lower"),
+        ("network", {"network": Trouble("no namespaces", "sysctl x=0")}, "sysctl x=0"),
         ("state_dir", {"directories": {"state_dir": Trouble("it cannot be written", "sudo chown")}}, "sudo chown"),
     ],
 )

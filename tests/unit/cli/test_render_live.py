@@ -64,7 +64,7 @@ def _view(story: Sequence[events.RunEvent], count: int) -> RunView:
 
 def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[events.RunEvent]) -> None:
     """Jobs are told apart by name; failures stand out; what steps print steers nothing."""
-    assert _screen(_render(story, _console()))[-33:] == [
+    assert _screen(_render(story, _console()))[-35:] == [
         "warning: the submodule vendor is left empty",
         "test (3.12) \u2502 \u25b8 Check out",
         "test (3.12) \u2502 \u25b8 Run tests",
@@ -90,6 +90,8 @@ def test_what_remains_is_the_log_and_the_summary_with_the_evidence(story: list[e
         "",
         "  VM      vm-1.g3 of type default, restored by qemu in",
         "          0.06s, in a slot used before and reset",
+        "  used    1m 01s of CPU, 851 MB of memory at most, 12.3 MB",
+        "          written, network 80.1 kB in, 999 B out",
         "  ledger  1 allocation, 1 release, 4 commands executed in",
         "          this VM",
         "",

@@ -94,6 +94,18 @@ def test_a_variable_reaches_into_a_table(tmp_path: Path) -> None:
     assert settings.labels["ubuntu-latest"] == "default"
 
 
+def test_a_network_policy_is_read_from_the_file_or_a_variable(tmp_path: Path) -> None:
+    """A list in a variable is JSON."""
+    settings = _load(
+        "[vm_types.default]\nnetwork = 'allowlist'\nnetwork_allow = ['pypi.org']",
+        tmp_path=tmp_path,
+        environ={"TERRAPHIM_VM_TYPES__OTHER__NETWORK_ALLOW": '["a.org:22", "host:80"]'},
+    )
+
+    assert str(settings.vm_type("default").network) == "allowlist (pypi.org)"
+    assert str(settings.vm_type("other").network) == "allowlist (a.org:22, host:80)"
+
+
 def test_a_vm_type_takes_from_the_default_type_what_it_leaves_out(tmp_path: Path) -> None:
     """Changing the default changes the others."""
     settings = _load("[vm_types.default]\nmemory_mib = 1024\n[vm_types.wide]\ncpus = 3", tmp_path=tmp_path)
@@ -142,6 +154,11 @@ def test_a_label_without_a_vm_type_is_a_fault(tmp_path: Path) -> None:
         ("max_concurrent_sessions = 0", "max_concurrent_sessions: must be at least 1"),
         ("session_timeout_s = 0", "session_timeout_s: must be more than 0"),
         ("heartbeat_timeout_s = 2", "heartbeat_timeout_s: must be more than heartbeat_interval_s"),
+        (
+            "vm_types.x.network = 'closed'",
+            "vm_types.x.network: must be 'none', 'allowlist', 'open' or 'unfiltered'",
+        ),
+        ("vm_types.x.network_allow = ['https://a.org']", "network_allow.0: 'https://a.org'"),
         ("state_dir = 'here'", "state_dir: must be an absolute path"),
         ("data_dir = 3", "data_dir: "),
     ],

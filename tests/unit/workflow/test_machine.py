@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from terraphim_runner.domain.diagnostic import Position, Span
 from terraphim_runner.domain.errors import WorkflowError
+from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.workflow.job import NormalJob
@@ -83,6 +85,15 @@ def test_labels_with_different_images_are_no_machine() -> None:
     assert "[big, noble]" in fault(refused)[2]
 
 
+def test_labels_with_different_network_policies_are_no_machine() -> None:
+    """Neither of them may be widened by the other."""
+    careful = replace(SMALL, network=NetworkPolicy(NetworkMode.ALLOWLIST))
+    with pytest.raises(WorkflowError) as refused:
+        LabelTable({"a": SMALL, "b": careful}, SMALL).machine(demand("a", "b"))
+
+    assert "their VM types differ in network policy" in fault(refused)[2]
+
+
 @pytest.mark.parametrize("group", [None, "large-runners"])
 def test_without_a_label_there_is_no_machine(group: str | None) -> None:
     with pytest.raises(WorkflowError) as refused:
@@ -111,6 +122,15 @@ def test_two_images_in_one_run_are_refused_by_the_names_of_both_jobs() -> None:
     assert (code, line) == ("different-machines", 9)
     assert "Job 'test (1)' needs the image 'ubuntu-24' (runs-on: noble)" in message
     assert "job 'build' needs 'debian-12' (runs-on: big)" in message
+
+
+def test_two_network_policies_in_one_run_are_refused() -> None:
+    careful = replace(LARGE, network=NetworkPolicy(NetworkMode.ALLOWLIST, (Rule.parse("pypi.org"),)))
+    with pytest.raises(WorkflowError) as refused:
+        choose_machine([Claim("a", demand("x"), careful), Claim("b", demand("y"), SMALL)], SMALL)
+
+    assert "needs the network policy 'open'" in fault(refused)[2]
+    assert "'allowlist (pypi.org)'" in fault(refused)[2]
 
 
 def evaluated(runs_on: str, value: object = None) -> Demand:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from terraphim_runner.adapters.qemu.config import Accelerator, NetworkMode
+from terraphim_runner.adapters.qemu.config import Accelerator
 
 VERSION = 4  # raise when anything here changes what a saved device state means
 AGENT_PORT = "org.terraphim.agent"
 _MAILBOX_SET = 99
 # A guest's flush need not reach this host's disk: if the host goes down, the VM is gone with it.
 _CACHE = "discard=unmap,cache.direct=off,cache.no-flush=on"
+# What user networking lets out is decided by where the VMM runs: see `egress`.
+# A clone need not tell the network that it has moved: that would be the first thing it does.
+_NETWORK = ("-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-device,netdev=net,guest_announce=off")
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 # qemu64 with ARAT, without which a guest has no timer but a tick of 4 ms that does not even stop when it is idle;
@@ -33,7 +36,7 @@ class Shape:
     accelerator: Accelerator
     cpus: int
     memory_mib: int
-    network: NetworkMode
+    has_network: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def arguments(machine: Machine) -> list[str]:
         *_boot(machine.kernel, is_clone=machine.is_clone),
         *_channels(machine.channels),
         *_disks(machine.disks),
-        *_network(machine.shape.network),
+        *(_NETWORK if machine.shape.has_network else ()),
         *("-sandbox", SANDBOX),
     ]
 
@@ -171,13 +174,6 @@ def _layer(level: int, fd: int, *, read_only: str) -> list[str]:
 def _file(fd_set: int) -> str:
     # No locks: base and template are shared, read-only, and overlays are nobody else's.
     return f"file.driver=file,file.locking=off,file.filename=/dev/fdset/{fd_set}"
-
-
-def _network(mode: NetworkMode) -> list[str]:
-    if mode is NetworkMode.NONE:
-        return []
-    # A clone need not tell the network that it has moved: that would be the first thing it does.
-    return ["-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-device,netdev=net,guest_announce=off"]
 
 
 def _path(fd: int) -> str:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from terraphim_runner.link.guest_link import LinkSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from terraphim_runner.domain.network import Rule
 
 # As root, VMMs run as users and groups FIRST_VMM_UID .. FIRST_VMM_UID + USER_COUNT, one for each slot of each
 # state directory: in the range that systemd's UIDS-GIDS document lists as used by nobody.
@@ -40,22 +43,16 @@ class BootSetting(Enum):
     ALWAYS = "always"  # booted from the image every time
 
 
-class NetworkMode(Enum):
-    """What a guest reaches."""
-
-    USER = "user"  # whatever this host's processes reach, through user networking
-    NONE = "none"  # nothing: there is no network device
-
-
 @dataclass(frozen=True, slots=True)
 class QemuConfig:
     """Where the provider keeps things and how it runs VMs."""
 
     data_dir: Path  # templates/ lives here
-    state_dir: Path  # slots/qemu/ and accelerator.json live here
+    state_dir: Path  # slots/qemu/, egress/ and accelerator.json live here
     accelerator: AcceleratorSetting = AcceleratorSetting.AUTO
     boot: BootSetting = BootSetting.TEMPLATE
-    network: NetworkMode = NetworkMode.USER
+    # Asked when it matters: what VMs with an open network may reach beyond what their type says.
+    exceptions: Callable[[], tuple[Rule, ...]] = tuple
     program: str = "qemu-system-x86_64"
     first_uid: int = FIRST_VMM_UID
     boot_timeout_s: float = 60.0

@@ -5,8 +5,8 @@ without a way to gain any. Otherwise it runs as the runner's user. Either way th
 runner dies: the parent-death signal is set after the change of user (which clears it), and a shell that runs
 after *that* sees whether the parent had gone before; then it becomes the VMM.
 
-All of it is done by programs that become one another - prlimit, setpriv, sh, QEMU - and not by Python code between
-fork and exec, which is not safe in a process with threads.
+All of it is done by programs that become one another - nsenter, prlimit, setpriv, sh, QEMU - and not by Python
+code between fork and exec, which is not safe in a process with threads.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ class Confinement:
 
     identity: Identity | None  # none: the runner's own user, when the runner is not root
     limits: tuple[tuple[str, int], ...] = ()  # by prlimit's names
+    entrance: tuple[str, ...] = ()  # the words that lead into its network namespace, while that is still allowed
 
 
 def launcher(confinement: Confinement, parent_pid: int) -> list[str]:
     """Give the words that go before the VMM's own command line."""
     identity = confinement.identity
     return [
+        *confinement.entrance,
         *("prlimit", *(f"--{name}={value}" for name, value in confinement.limits)),
         *_SETPRIV,
         *(_drop_to(identity) if identity else ()),

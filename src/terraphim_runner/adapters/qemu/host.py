@@ -11,6 +11,7 @@ from terraphim_runner.adapters.qemu.cgroup import Cgroups
 from terraphim_runner.adapters.qemu.command_line import Shape
 from terraphim_runner.adapters.qemu.confinement import Confinement, limits_for
 from terraphim_runner.adapters.qemu.program import tsc_khz
+from terraphim_runner.domain.network import NetworkMode
 
 if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.config import QemuConfig
@@ -38,7 +39,8 @@ class Host:
 
     def shape(self, vm_type: VmType) -> Shape:
         """Give the machine that VMs of a type are on this host."""
-        return Shape(self.choice.accelerator, vm_type.cpus, vm_type.memory_mib, self.config.network)
+        has_network = vm_type.network.mode is not NetworkMode.NONE
+        return Shape(self.choice.accelerator, vm_type.cpus, vm_type.memory_mib, has_network)
 
     def confinement(self, user_number: int, *, memory_mib: int, largest_file: int) -> Confinement:
         """Choose the limits of one VMM."""

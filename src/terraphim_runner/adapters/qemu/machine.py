@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.host import Host
     from terraphim_runner.adapters.qemu.parts import Parts
     from terraphim_runner.adapters.qemu.slot import Slot
+    from terraphim_runner.egress.gate import Gate
     from terraphim_runner.link.conversation import Conversation
     from terraphim_runner.link.guest_link import LinkSettings
 
@@ -48,9 +49,15 @@ class RunningMachine:
 
 @asynccontextmanager
 async def run_machine(
-    host: Host, slot: Slot, parts: Parts, settings: LinkSettings, conversation: Conversation | None = None
+    host: Host,
+    slot: Slot,
+    parts: Parts,
+    settings: LinkSettings,
+    *,
+    conversation: Conversation | None = None,
+    gate: Gate | None = None,
 ) -> AsyncIterator[RunningMachine]:
-    """Start a VMM; at the end of the context nothing of it is left.
+    """Start a VMM, behind its gate to the network if it has one; at the end of the context nothing of it is left.
 
     With a conversation, the agent is one that is frozen in it, and need not be greeted.
 
@@ -61,7 +68,8 @@ async def run_machine(
         agent, vmm_agent = _socket_pair(stack)
         cgroup = host.cgroups.create(slot.name, Budget(parts.shape.memory_mib, parts.shape.cpus))
         stack.callback(cgroup.remove)
-        vmm = _spawn(host, slot, parts, Channels(vmm_qmp.fileno(), vmm_agent.fileno()))
+        channels = Channels(vmm_qmp.fileno(), vmm_agent.fileno())
+        vmm = _spawn(host, slot, parts, channels, gate.entrance if gate else ())
         try:
             cgroup.add(vmm.pid)
             slot.record_vmm(vmm.mark, cgroup)
@@ -95,7 +103,7 @@ async def _report_end(vmm: Vmm, link: GuestLink) -> None:
     link.fail(lambda: MachineLost(f"the VM is gone: {evidence}"))
 
 
-def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels) -> Vmm:
+def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels, entrance: tuple[str, ...]) -> Vmm:
     shape = parts.shape
     machine = Machine(shape, parts.memory, parts.kernel, parts.disks, channels, is_clone=parts.is_clone)
     limits = host.confinement(
@@ -106,7 +114,7 @@ def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels) -> Vmm:
     return Vmm.spawn(
         [str(host.choice.program.path), *arguments(machine)],
         fds=[*parts.fds, channels.qmp, channels.agent],
-        limits=limits,
+        limits=replace(limits, entrance=entrance),
         log=slot.path / "console.log",
     )
 

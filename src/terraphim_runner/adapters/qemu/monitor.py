@@ -51,9 +51,13 @@ class Monitor:
                 if status == "failed":
                     raise InfraError("the VMM could not save its device state")
 
-    async def _ask(self, command: str, arguments: dict[str, Any]) -> None:
+    async def written_bytes(self) -> int:
+        """Tell how much the guest wrote to its disks."""
+        return sum(disk["stats"]["wr_bytes"] for disk in await self._ask("query-blockstats", {}))
+
+    async def _ask(self, command: str, arguments: dict[str, Any]) -> Any:
         with _translated(command):
-            await self._client.execute(command, arguments)
+            return await self._client.execute(command, arguments)
 
 
 @asynccontextmanager

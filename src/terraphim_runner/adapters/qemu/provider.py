@@ -13,6 +13,7 @@ from terraphim_runner.adapters.qemu.slot import Slots
 from terraphim_runner.adapters.qemu.template_shelf import TemplateShelf
 from terraphim_runner.adapters.qemu.tenancy import Tenancy
 from terraphim_runner.domain.errors import RestoreFailed, StateError
+from terraphim_runner.egress.gate import Gates
 from terraphim_runner.ports.vm import Allocation, AllocationSource
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.slot import Slot
     from terraphim_runner.adapters.qemu.template_store import Template
     from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.link.link_vm import LinkVm
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.image import ImageStore
@@ -52,6 +54,7 @@ class QemuProvider:
         self._slots = Slots(root / "qemu")
         self.templates = TemplateShelf(config.data_dir / "templates", Slots(root / "qemu-template"), clock, inform)
         self._held: dict[VmId, Tenancy] = {}
+        self._gates = Gates(config.state_dir / "egress", clock, config.exceptions)
         self._host: Host | None = None
         self._tasks: TaskGroup | None = None
 
@@ -67,6 +70,7 @@ class QemuProvider:
         self._host = await Host.examine(self._config)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
+        self._gates.start(self._tasks)
         return self
 
     async def __aexit__(
@@ -78,6 +82,7 @@ class QemuProvider:
         tasks.cancel_scope.cancel()  # each VM's own task then leaves nothing of it
         await tasks.__aexit__(None, None, None)
         self._held.clear()
+        self._gates.close()
         self.templates.close()
         self.host.cgroups.remove_parents()
 
@@ -104,6 +109,11 @@ class QemuProvider:
         """List what is held."""
         return list(self._held)
 
+    async def usage(self, vm_id: VmId) -> VmUsage | None:
+        """Tell what a VM used; see `ports.usage`."""
+        tenancy = self._held.get(vm_id)
+        return None if tenancy is None else await tenancy.usage()
+
     def slot_dir(self, vm_id: VmId) -> Path:
         """Tell where the files of a VM's slot are: its lock, generation, VMM's pid, console log."""
         return self._slots.directory(vm_id.slot)
@@ -122,7 +132,7 @@ class QemuProvider:
             raise
 
     async def _start(self, blueprint: Blueprint, slot: Slot, template: Template | None) -> LinkVm:
-        tenancy = Tenancy(blueprint, slot, self._clock)
+        tenancy = Tenancy(blueprint, slot, self._clock, self._gates)
         try:
             vm: LinkVm = await self._running_tasks().start(tenancy.run, template)
         except BaseException:

@@ -150,7 +150,7 @@ def ingredients(blueprint: Blueprint) -> dict[str, object]:
         "disk_mib": vm_type.disk_mib,
         "qemu": host.choice.program.version,
         "accelerator": host.choice.accelerator.value,
-        "network": host.config.network.value,
+        "has_network": host.shape(vm_type).has_network,
         "kernel": command_line.kernel_command_line(host.tsc_khz),
         "command_line": command_line.VERSION,
         "preparation": guest_setup.VERSION,

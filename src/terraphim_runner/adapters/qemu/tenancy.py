@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,23 +13,28 @@ from anyio import TASK_STATUS_IGNORED
 from terraphim_runner.adapters.qemu import guest_setup
 from terraphim_runner.adapters.qemu.machine import run_machine
 from terraphim_runner.adapters.qemu.mailbox import Mailbox
+from terraphim_runner.adapters.qemu.metering import ProcessUsage
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
 from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed
+from terraphim_runner.domain.usage import VmUsage
+from terraphim_runner.egress.gate import Gate
 from terraphim_runner.link.link_vm import LinkVm
 from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from anyio.abc import TaskStatus
 
     from terraphim_runner.adapters.qemu.machine import RunningMachine
+    from terraphim_runner.adapters.qemu.monitor import Monitor
     from terraphim_runner.adapters.qemu.parts import Blueprint
     from terraphim_runner.adapters.qemu.slot import Slot
     from terraphim_runner.adapters.qemu.template_store import Template
     from terraphim_runner.adapters.qemu.vmm import Vmm
+    from terraphim_runner.egress.gate import Gates
     from terraphim_runner.ports.clock import Clock
 
 _LAST_WORDS_S = 1.0
@@ -37,11 +43,14 @@ _LAST_WORDS_S = 1.0
 class Tenancy:
     """A VM in a slot. `run` it in a task; `release` ends it."""
 
-    def __init__(self, blueprint: Blueprint, slot: Slot, clock: Clock) -> None:
+    def __init__(self, blueprint: Blueprint, slot: Slot, clock: Clock, gates: Gates) -> None:
         """Take a slot, which is the tenancy's from now on."""
         self.slot = slot
         self._blueprint = blueprint
         self._clock = clock
+        self._gates = gates
+        self._gate = Gate()
+        self._meter: Callable[[], Awaitable[VmUsage]] | None = None
         self._is_released = anyio.Event()
         self._is_over = anyio.Event()
         self._trouble: Exception | None = None
@@ -84,9 +93,23 @@ class Tenancy:
         if self._trouble is not None or not self._is_over.is_set():
             raise InfraError(f"{self.slot.vm_id} could not be released: {self._trouble or 'it takes too long'}")
 
+    async def usage(self) -> VmUsage | None:
+        """Tell what the VM used until now; none before it is up.
+
+        Raises:
+            InfraError: it is gone.
+        """
+        return None if self._meter is None else await self._meter()
+
+    async def _measure(self, vmm: Vmm, monitor: Monitor) -> VmUsage:
+        process = ProcessUsage.of(vmm.pid)
+        return VmUsage(process.cpu_s, process.peak_memory_bytes, await monitor.written_bytes(), self._gate.usage())
+
     async def _bring_up(self, stack: AsyncExitStack, template: Template | None) -> LinkVm:
         files = stack.enter_context(ExitStack())
         mailbox = new_mailbox(files, self.slot.path)
+        policy = self._blueprint.vm_type.network
+        self._gate = await stack.enter_async_context(self._gates.open(policy, str(self.slot.vm_id)))
         environment: Mapping[str, str]
         if template is None:
             machine = await self._boot(stack, files, mailbox)
@@ -107,8 +130,10 @@ class Tenancy:
         settings = replace(host.config.link, handshake_timeout_s=host.config.boot_timeout_s)
         overlay = new_overlay(files, self.slot.path, self._blueprint.disk_size)
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
-            machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
-        await stack.enter_async_context(open_monitor(machine.qmp))
+            machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings, gate=self._gate))
+        self._meter = partial(
+            self._measure, machine.vmm, await stack.enter_async_context(open_monitor(machine.qmp))
+        )
         await machine.shake_hands()
         with _boot_errors(machine.vmm):
             await guest_setup.grow_root(machine.link)
@@ -120,11 +145,12 @@ class Tenancy:
         settings = replace(host.config.link, handshake_timeout_s=host.config.restore_timeout_s)
         with clone_parts(self._blueprint, mailbox, template, self.slot.path) as parts:
             state_fd = parts.state_fd
-            machine = await stack.enter_async_context(
-                run_machine(host, self.slot, parts, settings, template.guest.conversation)
-            )
+            conversation = template.guest.conversation
+            running = run_machine(host, self.slot, parts, settings, conversation=conversation, gate=self._gate)
+            machine = await stack.enter_async_context(running)
         async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
             monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+            self._meter = partial(self._measure, machine.vmm, monitor)
             await monitor.load(state_fd)
             await guest_setup.personalize(machine.link, self._clock)
         return machine

@@ -17,10 +17,10 @@ from terraphim_runner.adapters.qemu.command_line import (
     arguments,
     kernel_command_line,
 )
-from terraphim_runner.adapters.qemu.config import Accelerator, NetworkMode
+from terraphim_runner.adapters.qemu.config import Accelerator
 
 TEMPLATE = Machine(
-    Shape(Accelerator.TCG, 2, 1024, NetworkMode.USER),
+    Shape(Accelerator.TCG, 2, 1024, True),
     Memory(10, is_shared=True),
     Kernel(11, 12, kernel_command_line(2_596_120)),
     Disks((13, 14), 15),
@@ -94,7 +94,7 @@ def test_only_the_top_of_the_root_disk_can_be_written(machine: Machine) -> None:
 
 def test_without_a_network_there_is_no_network_device() -> None:
     """Not one that is connected to nothing."""
-    words = arguments(replace(TEMPLATE, shape=replace(TEMPLATE.shape, network=NetworkMode.NONE)))
+    words = arguments(replace(TEMPLATE, shape=replace(TEMPLATE.shape, has_network=False)))
 
     assert not any("net" in word for word in devices(words))
 
