@@ -10,6 +10,7 @@ from uuid import uuid4
 import anyio
 import structlog
 
+from terraphim_runner.domain.budget import UNLIMITED, Budget, Share
 from terraphim_runner.domain.errors import InfraError, RunnerError
 from terraphim_runner.domain.ident import SessionId
 from terraphim_runner.domain.state import SessionState
@@ -41,6 +42,7 @@ class SessionLimits:
     """What the operator allows."""
 
     max_concurrent_sessions: int = 1
+    budget: Budget = UNLIMITED  # what VMs may be promised together
     when_full: WhenFull = WhenFull.WAIT
     idle_timeout_s: float = 600.0  # a session with no command under way for so long is ended
     release_deadline_s: float = 30.0  # for one attempt to release
@@ -60,7 +62,7 @@ class SessionManager:
         self._ledger = ledger
         self._clock = clock
         self._limits = limits
-        self._admission = Admission(limits.max_concurrent_sessions, limits.when_full)
+        self._admission = Admission(limits.max_concurrent_sessions, limits.when_full, limits.budget)
         self._admitted: dict[SessionId, anyio.Event] = {}
         self._sessions: dict[SessionId, Session] = {}
         self._released: dict[SessionId, anyio.Event] = {}
@@ -115,11 +117,12 @@ class SessionManager:
         `on_queued` is told the position if there is a queue. A caller cancelled at any point holds nothing.
 
         Raises:
-            SessionRefused: the limit is reached and the setting says refuse; no VM was asked for.
-            HostError | InfraError: as `VmProvider.allocate`.
+            SessionRefused: there is no room and the setting says refuse; no VM was asked for.
+            HostError: the VM is larger than the whole budget; or as `VmProvider.allocate`.
+            InfraError: as `VmProvider.allocate`.
         """
         session = Session(SessionId(f"s-{uuid4().hex[:12]}"), run_id, vm_type, self._clock)
-        await self._wait_admitted(session.id, on_queued)
+        await self._wait_admitted(session, on_queued)
         self._sessions[session.id] = session
         try:
             self._record(session, LedgerEvent.REQUESTED)
@@ -177,8 +180,9 @@ class SessionManager:
         """Count who holds a place and who waits."""
         return self._admission.statistics()
 
-    async def _wait_admitted(self, session_id: SessionId, on_queued: Callable[[int], None] | None) -> None:
-        position = self._admission.request(session_id)
+    async def _wait_admitted(self, session: Session, on_queued: Callable[[int], None] | None) -> None:
+        session_id = session.id
+        position = self._admission.request(session_id, Share.of(session.vm_type))
         if position == 0:
             return
         if on_queued is not None:

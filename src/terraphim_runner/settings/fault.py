@@ -6,14 +6,25 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from terraphim_runner.settings.model import Settings, VmTypeSettings
+from terraphim_runner.settings.model import (
+    Settings,
+    SizedLabelSettings,
+    VmTypeSettings,
+    WorkflowVmTypeSettings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
     from terraphim_runner.settings.source import Place
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "vm_types": VmTypeSettings,
+    "sized_labels": SizedLabelSettings,
+    "workflow_vm_types": WorkflowVmTypeSettings,
+}
 
 # pydantic's kinds of errors in our words; what is not here is said in pydantic's.
 _WORDS = {
@@ -55,13 +66,21 @@ def from_validation(error: ValidationError) -> list[Fault]:
 def contradictions(settings: Settings) -> list[Fault]:
     """Find settings that are right alone and wrong together."""
     faults = [
-        Fault(("labels", label), f"there is no VM type {name!r}{did_you_mean(name, settings.vm_types)}")
-        for label, name in settings.labels.items()
+        Fault(place, f"there is no VM type {name!r}{did_you_mean(name, settings.vm_types)}")
+        for place, name in _named_vm_types(settings)
         if name not in settings.vm_types
     ]
     if settings.heartbeat_timeout_s <= settings.heartbeat_interval_s:
         faults.append(Fault(("heartbeat_timeout_s",), "must be more than heartbeat_interval_s"))
     return faults
+
+
+def _named_vm_types(settings: Settings) -> Iterator[tuple[Place, str]]:
+    for label, name in settings.labels.items():
+        yield ("labels", label), name
+    yield ("sized_labels", "vm_type"), settings.sized_labels.vm_type
+    for number, each in enumerate(settings.workflow_vm_types):
+        yield ("workflow_vm_types", str(number), "vm_type"), each.vm_type
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -78,5 +97,5 @@ def _message(kind: str, context: Mapping[str, Any], message: str, place: Place) 
 
 
 def _known_names(place: Place) -> Sequence[str]:
-    model = VmTypeSettings if len(place) > 1 else Settings
+    model = _TABLES[place[0]] if len(place) > 1 else Settings
     return list(model.model_fields)

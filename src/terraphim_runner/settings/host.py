@@ -28,10 +28,6 @@ class HostCapacity:
         limits += [limit for path in _CGROUP_LIMITS if (limit := _cgroup_limit_mib(path)) is not None]
         return cls(cpus, min(limits))
 
-    def max_sessions(self, largest_vm_mib: int) -> int:
-        """Count the sessions it can take: one for each core, while three quarters of the memory hold their VMs."""
-        return max(1, min(self.cpus, self.memory_mib * 3 // 4 // largest_vm_mib))
-
 
 def _memory_total_mib(meminfo: str) -> int:
     found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)

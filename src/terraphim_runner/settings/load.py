@@ -46,10 +46,7 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], host:
         merged = merge(merged, each.values)
     _complete(merged)
     settings = _checked(merged, sources)
-    if "max_concurrent_sessions" in settings.model_fields_set:
-        return settings
-    largest_mib = max(vm_type.memory_mib for vm_type in settings.vm_types.values())
-    return settings.model_copy(update={"max_concurrent_sessions": host.max_sessions(largest_mib)})
+    return _sized(settings, host)
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
@@ -66,6 +63,18 @@ def _defaults(environ: Mapping[str, str]) -> Values:
         "vm_types": {DEFAULT_VM_TYPE: {"image": "debian-12", "cpus": 2, "memory_mib": 2048, "disk_mib": 8192}},
         "labels": dict.fromkeys(DEFAULT_LABELS, DEFAULT_VM_TYPE),
     }
+
+
+def _sized(settings: Settings, host: HostCapacity) -> Settings:
+    """Fill in what follows from the machine's size where nothing is set."""
+    sizes = settings.sized_labels
+    cpus, memory_mib = sizes.max_cpus or host.cpus, sizes.max_memory_mib or host.memory_mib // 2
+    update: dict[str, object] = {
+        "sized_labels": sizes.model_copy(update={"max_cpus": cpus, "max_memory_mib": memory_mib})
+    }
+    if "max_concurrent_sessions" not in settings.model_fields_set:
+        update["max_concurrent_sessions"] = host.cpus
+    return settings.model_copy(update=update)
 
 
 def _xdg(environ: Mapping[str, str], variable: str, fallback: str) -> Path:

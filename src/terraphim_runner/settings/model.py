@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.session.admission import WhenFull
+from terraphim_runner.workflow.sized_label import SizeRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +78,27 @@ class VmTypeSettings(BaseModel):
         return VmType(name, self.image, self.cpus, self.memory_mib, self.disk_mib, policy)
 
 
+class SizedLabelSettings(BaseModel):
+    """The table `[sized_labels]`: what a label such as `vm-4cpu-8gb` may ask for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vm_type: str = "default"
+    max_cpus: int = Field(default=0, ge=0, le=64)  # where not set: as many as the machine has
+    max_memory_mib: int = Field(default=0, ge=0)  # where not set: half the machine's
+    max_disk_mib: int = Field(default=65536, ge=0)
+
+
+class WorkflowVmTypeSettings(BaseModel):
+    """A `[[workflow_vm_types]]` table: which VM type some workflows get, whatever their labels say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workflow: str = "*"
+    repository: str = "*"
+    vm_type: str
+
+
 class Settings(BaseModel):
     """Everything that can be set, with what holds where nothing is; made by `load_settings`, then unchangeable."""
 
@@ -85,7 +108,9 @@ class Settings(BaseModel):
     state_dir: AbsolutePath
     provider: ProviderName = ProviderName.QEMU
     accel: Accel = Accel.AUTO
-    max_concurrent_sessions: int = Field(default=1, ge=1, le=1000)  # where not set: `HostCapacity.max_sessions`
+    max_concurrent_sessions: int = Field(default=1, ge=1, le=1000)  # where not set: one for each core
+    cpu_overcommit: PositiveFloat = 2.0
+    memory_overcommit: PositiveFloat = 0.75
     when_full: WhenFull = WhenFull.WAIT
     max_parallel_jobs: int | None = Field(default=None, ge=1, le=256)  # never more than the VM's processors
     session_timeout_s: PositiveFloat = 600.0
@@ -97,6 +122,8 @@ class Settings(BaseModel):
     log_level: LogLevel = LogLevel.WARNING
     vm_types: dict[str, VmTypeSettings]
     labels: dict[str, str]
+    sized_labels: SizedLabelSettings = SizedLabelSettings()
+    workflow_vm_types: tuple[WorkflowVmTypeSettings, ...] = ()
 
     def vm_type(self, name: str) -> VmType:
         """Give one VM type; `name` is a key of `vm_types`."""
@@ -105,3 +132,15 @@ class Settings(BaseModel):
     def vm_types_by_label(self) -> Mapping[str, VmType]:
         """Give the VM type that serves each `runs-on` label; labels are in lower case, as GitHub compares them."""
         return {label: self.vm_type(name) for label, name in self.labels.items()}
+
+    def size_range(self) -> SizeRange:
+        """Give what labels may ask for by size."""
+        sizes = self.sized_labels
+        return SizeRange(self.vm_type(sizes.vm_type), sizes.max_cpus, sizes.max_memory_mib, sizes.max_disk_mib)
+
+    def vm_type_for(self, *, workflow: str, repository: str) -> VmType | None:
+        """Give the VM type that a workflow gets whatever its labels say: of the tables that match, the first's."""
+        for each in self.workflow_vm_types:
+            if fnmatchcase(workflow, each.workflow) and fnmatchcase(repository, each.repository):
+                return self.vm_type(each.vm_type)
+        return None

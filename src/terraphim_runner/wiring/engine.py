@@ -11,8 +11,10 @@ from terraphim_runner.adapters.ledger_file import LedgerFile
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.process.provider import ISOLATION_WARNING, ProcessProvider
 from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.budget import UNLIMITED, Budget
 from terraphim_runner.link.guest_link import LinkSettings
 from terraphim_runner.session.manager import SessionLimits, SessionManager
+from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.model import ProviderName
 from terraphim_runner.wiring.qemu import make_qemu_provider
 
@@ -55,12 +57,25 @@ async def open_sessions(engine: Engine, settings: Settings) -> AsyncIterator[Ses
     """Start handing out sessions under the settings' limits."""
     limits = SessionLimits(
         max_concurrent_sessions=settings.max_concurrent_sessions,
+        budget=budget(settings, HostCapacity.measure()),
         when_full=settings.when_full,
         idle_timeout_s=settings.session_timeout_s,
         release_deadline_s=settings.release_timeout_s,
     )
     async with SessionManager(engine.provider, engine.ledger, engine.clock, limits) as manager:
         yield manager
+
+
+def budget(settings: Settings, host: HostCapacity) -> Budget:
+    """Give what this machine's VMs may be promised together; the pool's idle ones count too."""
+    if settings.provider is not ProviderName.QEMU:
+        return UNLIMITED  # there are no VMs
+    return Budget.of_host(
+        cpus=host.cpus,
+        memory_mib=host.memory_mib,
+        cpu_overcommit=settings.cpu_overcommit,
+        memory_overcommit=settings.memory_overcommit,
+    )
 
 
 def make_provider(settings: Settings, clock: Clock, inform: Callable[[str], None]) -> VmProvider:

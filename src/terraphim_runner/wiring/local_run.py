@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from terraphim_runner.domain.event import RunFinished
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.executor.cancellation import Cancellation
     from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.action_store import ActionMapping, ActionStore
@@ -93,7 +94,7 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
         "workflow_sha": event.sha,
     }
     setting = Setting(
-        labels=_labels(run, settings),
+        labels=_labels(run, settings, workflow_file=workflow.file, repository=event.repository),
         loader=local_loader(run.directory),
         contexts={"github": github, "vars": run.variables},
         matrix=run.matrix,
@@ -209,12 +210,18 @@ def _read(run: LocalRun, sink: EventSink) -> Workflow:
     return read.workflow
 
 
-def _labels(run: LocalRun, settings: Settings) -> LabelTable:
-    default = settings.vm_type("default")
-    if run.vm_type is None:
-        return LabelTable(settings.vm_types_by_label(), default)
-    if run.vm_type not in settings.vm_types:
+def _labels(run: LocalRun, settings: Settings, *, workflow_file: str, repository: str) -> LabelTable:
+    sizes = settings.size_range()
+    chosen = settings.vm_type_for(workflow=workflow_file, repository=repository)
+    if run.vm_type is not None:
+        chosen = _named_vm_type(run.vm_type, settings)
+    if chosen is None:
+        return LabelTable(settings.vm_types_by_label(), settings.vm_type("default"), sizes)
+    return LabelTable(dict.fromkeys(settings.vm_types_by_label(), chosen), chosen, replace(sizes, vm_type=chosen))
+
+
+def _named_vm_type(name: str, settings: Settings) -> VmType:
+    if name not in settings.vm_types:
         known = ", ".join(sorted(settings.vm_types))
-        raise UsageError(f"there is no VM type '{run.vm_type}'", hint=f"the settings have: {known}")
-    chosen = settings.vm_type(run.vm_type)
-    return LabelTable(dict.fromkeys(settings.vm_types_by_label(), chosen), chosen)
+        raise UsageError(f"there is no VM type '{name}'", hint=f"the settings have: {known}")
+    return settings.vm_type(name)

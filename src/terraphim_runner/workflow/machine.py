@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.expressions.value import Array, Object, is_primitive, kind_of, to_string
 from terraphim_runner.workflow.evaluation import evaluate_string, evaluate_template, refuse
 from terraphim_runner.workflow.suggestion import did_you_mean
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from terraphim_runner.domain.diagnostic import Span
-    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value as Data
     from terraphim_runner.workflow.job import RunsOn
+    from terraphim_runner.workflow.sized_label import SizeRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,12 @@ def _demand(data: Data, span: Span, group: str | None) -> Demand:
 class LabelTable:
     """Which VM type serves which label; labels match whatever their case."""
 
-    def __init__(self, by_label: Mapping[str, VmType], default: VmType) -> None:
-        """Take the settings' table, and the VM type of a run whose jobs do not say before they start."""
+    def __init__(self, by_label: Mapping[str, VmType], default: VmType, sizes: SizeRange | None = None) -> None:
+        """Take the settings' table, and the VM type of a run whose jobs do not say before they start.
+
+        `sizes` is what labels may ask for that name a size; none: there are no such labels.
+        """
+        self._sizes = sizes
         self._by_label = {label.casefold(): (label, vm_type) for label, vm_type in by_label.items()}
         self.default = default
 
@@ -108,6 +113,10 @@ class LabelTable:
 
     def _machine(self, label: Label) -> VmType:
         entry = self._by_label.get(label.text.casefold())
+        if entry is None and self._sizes and (sized := self._sizes.read(label.text)) is not None:
+            if isinstance(sized, VmType):
+                return sized
+            refuse(label.span, "unserved-label", f"The label '{label.text}' {sized}", self._hint(label.text))
         if entry is None:
             message = f"No VM type serves the label '{label.text}'"
             refuse(label.span, "unserved-label", message, self._hint(label.text))

@@ -12,6 +12,7 @@ from terraphim_runner.session.admission import WhenFull
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.settings.model import Accel, ProviderName, Settings
+from terraphim_runner.workflow.sized_label import SizeRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,6 +160,10 @@ def test_a_label_without_a_vm_type_is_a_fault(tmp_path: Path) -> None:
             "vm_types.x.network: must be 'none', 'allowlist', 'open' or 'unfiltered'",
         ),
         ("vm_types.x.network_allow = ['https://a.org']", "network_allow.0: 'https://a.org'"),
+        ("sized_labels.vm_type = 'x'", "sized_labels.vm_type: there is no VM type 'x'"),
+        ("workflow_vm_types = [{vm_type = 'x'}]", "workflow_vm_types.0.vm_type: there is no VM type 'x'"),
+        ("sized_labels.max_cpu = 3", "sized_labels.max_cpu: there is no such setting; did you mean 'max_cpus'?"),
+        ("cpu_overcommit = 0", "cpu_overcommit: must be more than 0"),
         ("state_dir = 'here'", "state_dir: must be an absolute path"),
         ("data_dir = 3", "data_dir: "),
     ],
@@ -186,24 +191,47 @@ def test_a_variable_that_looks_like_json_and_is_not_is_a_fault(tmp_path: Path) -
     assert "TERRAPHIM_LABELS is not JSON" in _faults(tmp_path=tmp_path, environ={"TERRAPHIM_LABELS": "{gpu"})
 
 
-@pytest.mark.parametrize(
-    ("cpus", "memory_mib", "expected"),
-    [(4, 16384, 4), (4, 8192, 3), (64, 8192, 3), (2, 1024, 1), (1, 65536, 1)],
-)
-def test_the_session_limit_follows_from_the_machine(
-    tmp_path: Path, cpus: int, memory_mib: int, expected: int
-) -> None:
-    """One for each core while three quarters of the memory hold the largest VM type that often; at least one."""
-    settings = _load(tmp_path=tmp_path, host=HostCapacity(cpus, memory_mib))
+def test_the_limits_follow_from_the_machine(tmp_path: Path) -> None:
+    """One session for each core; labels may ask for its cores and half its memory."""
+    settings = _load(tmp_path=tmp_path, host=HostCapacity(6, 8192))
 
-    assert settings.max_concurrent_sessions == expected
+    assert settings.max_concurrent_sessions == 6
+    assert settings.size_range() == SizeRange(settings.vm_type("default"), 6, 4096, 65536)
 
 
-def test_a_larger_vm_type_lowers_the_session_limit(tmp_path: Path) -> None:
-    """The largest type counts, whichever is used and wherever it is set."""
-    environ = {"TERRAPHIM_VM_TYPES__X__MEMORY_MIB": "6144"}
+def test_a_range_of_sizes_that_is_set_is_obeyed(tmp_path: Path) -> None:
+    settings = _load(
+        "[vm_types.x]\ncpus = 1\n"
+        "[sized_labels]\nvm_type = 'x'\nmax_cpus = 3\nmax_memory_mib = 1024\nmax_disk_mib = 512",
+        tmp_path=tmp_path,
+    )
 
-    assert _load(tmp_path=tmp_path, environ=environ).max_concurrent_sessions == 2
+    assert settings.size_range() == SizeRange(settings.vm_type("x"), 3, 1024, 512)
+
+
+def test_a_workflow_gets_the_vm_type_of_the_first_table_that_matches(tmp_path: Path) -> None:
+    settings = _load(
+        """
+        [vm_types.large]
+        cpus = 4
+        [[workflow_vm_types]]
+        workflow = "*/heavy.yml"
+        repository = "octo/*"
+        vm_type = "large"
+        [[workflow_vm_types]]
+        repository = "octo/hello"
+        vm_type = "default"
+        """,
+        tmp_path=tmp_path,
+    )
+
+    def name(workflow: str, repository: str) -> str | None:
+        vm_type = settings.vm_type_for(workflow=workflow, repository=repository)
+        return None if vm_type is None else vm_type.name
+
+    assert name(".github/workflows/heavy.yml", "octo/hello") == "large"
+    assert name(".github/workflows/ci.yml", "octo/hello") == "default"
+    assert name(".github/workflows/heavy.yml", "else/where") is None
 
 
 def test_a_session_limit_that_is_set_is_obeyed(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from terraphim_runner.workflow.machine import (
     evaluate_runs_on,
 )
 from terraphim_runner.workflow.reader import read_workflow
+from terraphim_runner.workflow.sized_label import SizeRange
 
 SMALL = VmType("small", "debian-12", 1, 1024, 4096)
 LARGE = VmType("large", "debian-12", 4, 8192, 8192)
@@ -122,6 +123,23 @@ def test_two_images_in_one_run_are_refused_by_the_names_of_both_jobs() -> None:
     assert (code, line) == ("different-machines", 9)
     assert "Job 'test (1)' needs the image 'ubuntu-24' (runs-on: noble)" in message
     assert "job 'build' needs 'debian-12' (runs-on: big)" in message
+
+
+def test_a_label_may_name_a_size() -> None:
+    """Beside other labels, of which the machine has all."""
+    table = LabelTable({"self-hosted": SMALL}, SMALL, SizeRange(SMALL, 4, 8192, 8192))
+
+    assert table.machine(demand("self-hosted", "vm-3cpu")).cpus == 3
+
+
+def test_a_size_out_of_range_is_refused_where_it_stands() -> None:
+    table = LabelTable({"self-hosted": SMALL}, SMALL, SizeRange(SMALL, 4, 8192, 8192))
+    with pytest.raises(WorkflowError) as refused:
+        table.machine(demand("self-hosted", "vm-5cpu"))
+
+    code, line, message, _ = fault(refused)
+    assert (code, line) == ("unserved-label", 4)
+    assert message == "The label 'vm-5cpu' asks for 5 CPUs; it can be 1 to 4 here (sized_labels.max_cpus)"
 
 
 def test_two_network_policies_in_one_run_are_refused() -> None:
