@@ -34,6 +34,7 @@ class VmUsage:
     """What a VM used of its machine, from its hand-out on or a little before."""
 
     cpu_s: float  # of the whole VMM: emulation and devices are in it
+    cpu_throttled_s: float  # for so long its quota kept it from the processors; 0 where no control group counts it
     peak_memory_bytes: int  # of the VMM, pages that it shares with its template included
     disk_written_bytes: int
     network: NetworkUsage | None  # none: there is no network, or nobody looks at it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from terraphim_runner.domain.network import OPEN, NetworkPolicy
+from terraphim_runner.domain.quota import NO_QUOTA, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class VmType:
     memory_mib: int
     disk_mib: int  # room for what the run writes; the image's own content comes on top
     network: NetworkPolicy = OPEN
+    quota: Quota = NO_QUOTA
 
     def can_run(self, other: VmType) -> bool:
         """Tell whether what asked for `other` can run here."""
@@ -41,7 +43,7 @@ class VmType:
     @property
     def traits(self) -> dict[str, str]:
         """What they can differ in that no size makes up for."""
-        return {"image": self.image, "network policy": str(self.network)}
+        return {"image": self.image, "network policy": str(self.network), "quota": str(self.quota)}
 
     @property
     def _sizes(self) -> tuple[int, int, int]:

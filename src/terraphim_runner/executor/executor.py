@@ -35,7 +35,7 @@ from terraphim_runner.executor.masked_sink import MaskedSink
 from terraphim_runner.executor.run_work_tree import RunWorkTree
 from terraphim_runner.executor.schedule_state import Level
 from terraphim_runner.executor.support import refuse_unsupported
-from terraphim_runner.executor.usage import blocked_message
+from terraphim_runner.executor.usage import blocked_message, throttled_message
 from terraphim_runner.executor.verdict import Tally, verdict
 from terraphim_runner.expressions.value import fold_case
 from terraphim_runner.session.reconciliation import count_allocations, count_releases
@@ -225,7 +225,8 @@ class WorkflowExecutor:
     ) -> None:
         with anyio.CancelScope(shield=True):
             progress.usage = await self._sessions.usage(session)
-        if message := blocked_message(progress.usage):
+        messages = blocked_message(progress.usage), throttled_message(progress.usage, request.vm_type)
+        for message in filter(None, messages):
             self._sink.emit(Notice(self._clock.now(), "warning", message))
         started_s = self._clock.monotonic_s()
         try:

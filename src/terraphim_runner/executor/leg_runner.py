@@ -104,7 +104,7 @@ class LegRunner:
         scope.cancel()
 
     async def _run_in_root(self, settled: _Settled) -> None:
-        async with self._run.session.open_root(RootSpec(_slug(self._leg.key))) as root:
+        async with self._run.session.open_root(self._root_spec()) as root:
             place = place_in(root, self._run.github)
             await set_up(root, place, self._run.event_payload)
             self._runner = JobRunner(
@@ -120,6 +120,9 @@ class LegRunner:
                     await clean_up(root, place)
                 raise
             await clean_up(root, place)
+
+    def _root_spec(self) -> RootSpec:
+        return RootSpec(_slug(self._leg.key), processes=self._run.session.vm_type.quota.processes)
 
     def _end(self, trouble: RunnerError | None) -> LegEnd:
         end = None if self._runner is None else self._runner.end

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
 from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
+from terraphim_runner.domain.quota import Quota
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.session.admission import WhenFull
 from terraphim_runner.workflow.sized_label import SizeRange
@@ -68,6 +69,9 @@ class VmTypeSettings(BaseModel):
     cpus: int = Field(ge=1, le=64)
     memory_mib: int = Field(ge=128)
     disk_mib: int = Field(ge=256)
+    processes: int | None = Field(default=None, ge=16)
+    cpu_limit: float | None = Field(default=None, ge=0.1)
+    io_mib_s: int | None = Field(default=None, ge=1)
     network: NetworkMode = NetworkMode.OPEN
     network_allow: tuple[NetworkRule, ...] = ()
 
@@ -75,7 +79,8 @@ class VmTypeSettings(BaseModel):
         """Give the port's value."""
         rules = tuple(map(Rule.parse, self.network_allow))
         policy = NetworkPolicy(self.network, rules)
-        return VmType(name, self.image, self.cpus, self.memory_mib, self.disk_mib, policy)
+        quota = Quota(self.processes, self.cpu_limit, self.io_mib_s)
+        return VmType(name, self.image, self.cpus, self.memory_mib, self.disk_mib, policy, quota)
 
 
 class SizedLabelSettings(BaseModel):

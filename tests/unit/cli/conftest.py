@@ -110,7 +110,7 @@ class _Story:
             "vm-1.g3", "default", "qemu", "restored", is_reused_slot=True, allocation_s=0.058, commands=4
         )
         network = NetworkUsage(80_123, 999, (Blocked("evil.example", 443, 3), Blocked("odd", None, 1)), "/log")
-        usage = VmUsage(61.234, 812 << 20, 12_345_678, network)
+        usage = VmUsage(61.234, 1.5, 812 << 20, 12_345_678, network)
         return events.RunFinished(
             self.at(), RUN, Conclusion.FAILURE, vm, 1, 1, 67.0, jobs, "the VM was slow", "try again", usage=usage
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from terraphim_runner.domain.quota import Quota
 from terraphim_runner.domain.usage import Blocked, NetworkUsage, VmUsage
-from terraphim_runner.executor.usage import blocked_message
+from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.executor.usage import blocked_message, throttled_message
 
 
 def usage(*blocked: Blocked) -> VmUsage:
-    return VmUsage(1.0, 1, 1, NetworkUsage(0, 0, blocked, "/log"))
+    return VmUsage(1.0, 0.0, 1, 1, NetworkUsage(0, 0, blocked, "/log"))
 
 
 def test_what_was_blocked_is_named_with_how_often() -> None:
@@ -26,5 +30,16 @@ def test_of_many_the_most_frequent_are_named() -> None:
 
 def test_nothing_blocked_is_nothing_said() -> None:
     assert blocked_message(usage()) is None
-    assert blocked_message(VmUsage(1.0, 1, 1, None)) is None
+    assert blocked_message(VmUsage(1.0, 0.0, 1, 1, None)) is None
     assert blocked_message(None) is None
+
+
+def test_time_that_a_quota_took_is_said_with_the_quota() -> None:
+    slow = VmType("slow", "debian-12", 1, 512, 1024, quota=Quota(cpu_limit=0.5))
+
+    assert throttled_message(VmUsage(9.0, 7.6, 1, 1, None), slow) == (
+        "CPU throttled: for 8 s the VM was kept from the processors by cpu_limit = 0.5 of VM type slow"
+    )
+    assert throttled_message(VmUsage(9.0, 0.2, 1, 1, None), slow) is None
+    assert throttled_message(VmUsage(9.0, 7.6, 1, 1, None), replace(slow, quota=Quota())) is None
+    assert throttled_message(None, slow) is None

@@ -6,6 +6,7 @@ anyway, and `Cgroups.description` says what is in force, for `doctor`.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ _MIB = 1 << 20
 _VMM_OVERHEAD_MIB = 768  # QEMU itself and TCG's translated code, above the guest's memory
 _MAX_TASKS = 64
 _CPU_PERIOD_US = 100_000
+_THROTTLED = re.compile(r"^(throttled_usec|throttled_time) (\d+)$", re.MULTILINE)
 _V1_CONTROLLERS = ("memory", "pids", "cpu")
 
 
@@ -25,13 +27,14 @@ class Budget:
 
     memory_mib: int
     cpus: int
+    cpu_limit: float | None = None  # cores of the host; not set: its CPUs, and one more for the VMM's own thread
 
     def files(self, version: int) -> dict[str, dict[str, str]]:
         """Give, by controller, the files of a group and their values."""
         # Twice: a clone that touches a page for which its template's memory has a hole is charged for that page
         # too, and keeps the template's for all clones to come. A guest that used all its memory was killed for it.
         memory = str((2 * self.memory_mib + _VMM_OVERHEAD_MIB) * _MIB)
-        quota = (self.cpus + 1) * _CPU_PERIOD_US  # one more for the VMM's own thread
+        quota = round((self.cpu_limit or self.cpus + 1) * _CPU_PERIOD_US)
         if version == 1:
             return {
                 "memory": {"memory.limit_in_bytes": memory},
@@ -57,6 +60,15 @@ class Cgroup:
         for path in self.paths:
             with suppress(OSError):
                 (path / "cgroup.procs").write_text(str(pid))
+
+    def throttled_s(self) -> float:
+        """Tell for how long it was kept from the processors by its quota."""
+        for path in self.paths:
+            with suppress(OSError):
+                found = _THROTTLED.search((path / "cpu.stat").read_text())
+                if found:
+                    return int(found[2]) / (1e6 if found[1] == "throttled_usec" else 1e9)
+        return 0.0
 
     def remove(self) -> bool:
         """Remove the group; false if the kernel still holds it, for a process that is dead but not yet reaped."""

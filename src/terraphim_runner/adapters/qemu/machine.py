@@ -18,6 +18,7 @@ from terraphim_runner.link.guest_link import GuestLink
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from terraphim_runner.adapters.qemu.cgroup import Cgroup
     from terraphim_runner.adapters.qemu.host import Host
     from terraphim_runner.adapters.qemu.parts import Parts
     from terraphim_runner.adapters.qemu.slot import Slot
@@ -33,6 +34,7 @@ class RunningMachine:
     vmm: Vmm
     link: GuestLink
     qmp: socket.socket
+    cgroup: Cgroup
 
     async def shake_hands(self) -> None:
         """Wait for the agent.
@@ -56,6 +58,7 @@ async def run_machine(
     *,
     conversation: Conversation | None = None,
     gate: Gate | None = None,
+    cpu_limit: float | None = None,
 ) -> AsyncIterator[RunningMachine]:
     """Start a VMM, behind its gate to the network if it has one; at the end of the context nothing of it is left.
 
@@ -66,7 +69,7 @@ async def run_machine(
     with ExitStack() as stack:
         qmp, vmm_qmp = _socket_pair(stack)
         agent, vmm_agent = _socket_pair(stack)
-        cgroup = host.cgroups.create(slot.name, Budget(parts.shape.memory_mib, parts.shape.cpus))
+        cgroup = host.cgroups.create(slot.name, Budget(parts.shape.memory_mib, parts.shape.cpus, cpu_limit))
         stack.callback(cgroup.remove)
         channels = Channels(vmm_qmp.fileno(), vmm_agent.fileno())
         vmm = _spawn(host, slot, parts, channels, gate.entrance if gate else ())
@@ -78,7 +81,7 @@ async def run_machine(
             # exit status and last words say more.
             link = GuestLink(agent, settings, conversation, vmm.stall)
             async with _served(vmm, link):
-                yield RunningMachine(vmm, link, qmp)
+                yield RunningMachine(vmm, link, qmp, cgroup)
         finally:
             with anyio.CancelScope(shield=True):
                 await vmm.destroy()

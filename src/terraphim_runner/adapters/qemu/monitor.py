@@ -51,6 +51,17 @@ class Monitor:
                 if status == "failed":
                     raise InfraError("the VMM could not save its device state")
 
+    async def limit_io(self, mib_s: int | None) -> None:
+        """Limit what the guest reads and writes on its root disk together; none: there is no limit."""
+        if mib_s is not None:
+            device = await self._root_disk()
+            limits = dict.fromkeys(("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
+            await self._ask("block_set_io_throttle", {"id": device, "bps": mib_s << 20, **limits})
+
+    async def _root_disk(self) -> str:
+        disks = await self._ask("query-block", {})
+        return str(next(disk["qdev"] for disk in disks if disk["inserted"]["drv"] == "qcow2"))
+
     async def written_bytes(self) -> int:
         """Tell how much the guest wrote to its disks."""
         return sum(disk["stats"]["wr_bytes"] for disk in await self._ask("query-blockstats", {}))

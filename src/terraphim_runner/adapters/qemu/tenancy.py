@@ -101,9 +101,15 @@ class Tenancy:
         """
         return None if self._meter is None else await self._meter()
 
-    async def _measure(self, vmm: Vmm, monitor: Monitor) -> VmUsage:
-        process = ProcessUsage.of(vmm.pid)
-        return VmUsage(process.cpu_s, process.peak_memory_bytes, await monitor.written_bytes(), self._gate.usage())
+    async def _measure(self, machine: RunningMachine, monitor: Monitor) -> VmUsage:
+        process = ProcessUsage.of(machine.vmm.pid)
+        return VmUsage(
+            process.cpu_s,
+            machine.cgroup.throttled_s(),
+            process.peak_memory_bytes,
+            await monitor.written_bytes(),
+            self._gate.usage(),
+        )
 
     async def _bring_up(self, stack: AsyncExitStack, template: Template | None) -> LinkVm:
         files = stack.enter_context(ExitStack())
@@ -127,13 +133,17 @@ class Tenancy:
 
     async def _boot(self, stack: AsyncExitStack, files: ExitStack, mailbox: int) -> RunningMachine:
         host = self._blueprint.host
+        quota = self._blueprint.vm_type.quota
         settings = replace(host.config.link, handshake_timeout_s=host.config.boot_timeout_s)
         overlay = new_overlay(files, self.slot.path, self._blueprint.disk_size)
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
-            machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings, gate=self._gate))
-        self._meter = partial(
-            self._measure, machine.vmm, await stack.enter_async_context(open_monitor(machine.qmp))
-        )
+            running = run_machine(
+                host, self.slot, parts, settings, gate=self._gate, cpu_limit=quota.cpu_limit
+            )
+            machine = await stack.enter_async_context(running)
+        monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+        await monitor.limit_io(quota.io_mib_s)
+        self._meter = partial(self._measure, machine, monitor)
         await machine.shake_hands()
         with _boot_errors(machine.vmm):
             await guest_setup.grow_root(machine.link)
@@ -142,15 +152,24 @@ class Tenancy:
 
     async def _restore(self, stack: AsyncExitStack, mailbox: int, template: Template) -> RunningMachine:
         host = self._blueprint.host
+        quota = self._blueprint.vm_type.quota
         settings = replace(host.config.link, handshake_timeout_s=host.config.restore_timeout_s)
         with clone_parts(self._blueprint, mailbox, template, self.slot.path) as parts:
             state_fd = parts.state_fd
-            conversation = template.guest.conversation
-            running = run_machine(host, self.slot, parts, settings, conversation=conversation, gate=self._gate)
+            running = run_machine(
+                host,
+                self.slot,
+                parts,
+                settings,
+                conversation=template.guest.conversation,
+                gate=self._gate,
+                cpu_limit=quota.cpu_limit,
+            )
             machine = await stack.enter_async_context(running)
         async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
             monitor = await stack.enter_async_context(open_monitor(machine.qmp))
-            self._meter = partial(self._measure, machine.vmm, monitor)
+            await monitor.limit_io(quota.io_mib_s)
+            self._meter = partial(self._measure, machine, monitor)
             await monitor.load(state_fd)
             await guest_setup.personalize(machine.link, self._clock)
         return machine
