@@ -1,0 +1,101 @@
+"""A step that takes too much is stopped or throttled as configured, and the run says by which quota."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from terraphim_runner.ports.image import ImageStore
+
+pytestmark = pytest.mark.vm
+
+_MEMORY = "python3 -c 'x = bytearray(2 << 30)'"
+_FORKS = "for i in $(seq 200); do sleep 60 & done"
+_DISK = "head -c 4G /dev/zero > fill"
+_BURN = "python3 -c 'import time; end = time.monotonic() + 8\nwhile time.monotonic() < end: pass'"
+_READ = "sync; sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'; head -c 40M /dev/urandom > big; sync"
+
+
+@pytest.fixture
+def run(
+    start: Callable[..., subprocess.Popen[str]], images: ImageStore, template_dir: Path, repository: Path
+) -> Callable[..., list[dict[str, Any]]]:
+    """Run one step in a small VM with quotas; give the events."""
+    image = images.find("debian-12")
+    if not (template_dir / "images").exists():
+        (template_dir / "images").symlink_to(image.kernel.parent.parent)
+
+    def run(script: str, **quota: float) -> list[dict[str, Any]]:
+        step = json.dumps({"run": script})
+        text = f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: [{step}]}}}}\n"
+        (repository / ".github/workflows/ci.yml").write_text(text)
+        small = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024} | quota
+        settings = {
+            "TERRAPHIM_PROVIDER": "qemu",
+            "TERRAPHIM_DATA_DIR": str(template_dir),
+            "TERRAPHIM_VM_TYPES": json.dumps({"default": small}),
+        }
+        with start("run", "--output", "json", env=settings) as process:
+            out, err = process.communicate(timeout=240)
+        assert err == ""
+        return [json.loads(line) for line in out.splitlines()]
+
+    return run
+
+
+def _reason(events: list[dict[str, Any]]) -> str:
+    (step,) = [event for event in events if event["event"] == "step_finished"]
+    assert step["conclusion"] == "failure"
+    assert events[-1]["error"] is None, "the machine must outlive what the step did"
+    return str(step["reason"])
+
+
+def test_too_much_memory_is_said_to_be_that(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """The job's process is killed, not the VM."""
+    reason = _reason(run(_MEMORY))
+
+    assert "out of memory" in reason
+    assert reason.endswith("(VM type default)")
+
+
+def test_too_many_processes_are_said_to_be_that(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """The quota is in the message."""
+    assert "too many processes: the job's limit of 64 was reached (VM type default)" in _reason(
+        run(_FORKS, processes=64)
+    )
+
+
+def test_a_full_disk_is_said_to_be_that(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """The write fails, and the VM goes on."""
+    assert "disk full" in _reason(run(_DISK))
+
+
+def test_a_cpu_limit_throttles_and_is_named(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """A run that burns half a processor instead of one gets there all the same."""
+    events = run(_BURN, cpu_limit=0.5)
+    (step,) = [event for event in events if event["event"] == "step_finished"]
+    messages = [event["message"] for event in events if event["event"] == "notice"]
+    usage = events[-1]["usage"]
+    if not usage["cpu_throttled_s"]:
+        pytest.skip("this machine has no control group for processors")
+
+    assert events[-1]["conclusion"] == "success"
+    assert usage["cpu_s"] <= 0.75 * (step["duration_s"] + 3)
+    assert any("by cpu_limit = 0.5 of VM type default" in message for message in messages)
+
+
+def test_an_io_limit_throttles(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """40 MiB at 4 MiB/s cannot be written in less than ten seconds, but for a first burst."""
+    events = run(_READ, io_mib_s=4)
+    (step,) = [event for event in events if event["event"] == "step_finished"]
+
+    assert step["conclusion"] == "success"
+    assert step["duration_s"] >= 8
+    assert events[-1]["usage"]["disk_written_bytes"] >= 40 << 20
