@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
-from bench import validate
+from bench import neighbour, validate
 from bench.bare.floor import receive_s, send_s
 from bench.pairing import time_steps
 from bench.sample import Bound, Relation, Subject, Target
@@ -104,6 +104,10 @@ async def _validate_files(_: Bench, count: int) -> Figures:
 
 async def _validate_start(_: Bench, count: int) -> Figures:
     return await _in_turns(_in_thread(validate.start_s), _in_thread(validate.start_libraries_s), count)
+
+
+async def _neighbour(bench: Bench, count: int) -> Figures:
+    return await neighbour.beside_a_greedy_one(bench.product, count)
 
 
 EXPERIMENTS = (
@@ -216,6 +220,7 @@ EXPERIMENTS = (
         count=7,
         quick_count=3,
     ),
+    Experiment(neighbour.SUBJECT, _neighbour, count=9, quick_count=3),
     Experiment(validate.FILES, _validate_files, count=5, quick_count=1),
     Experiment(validate.START, _validate_start, count=20, quick_count=5),
 )

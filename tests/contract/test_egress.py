@@ -110,7 +110,7 @@ def reach(tmp_path: Path) -> Reach:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(names.serve)
-                tasks.start_soon(TcpRelay(namespace.listener, guard, names.serve_connection).serve)
+                tasks.start_soon(TcpRelay(namespace.listener, guard, names.serve_connection, SystemClock()).serve)
                 tasks.start_soon(UdpRelay(namespace.datagrams, namespace.answers, guard).serve)
                 yield Outside(public_address(), guard, namespace, journal.path)
                 tasks.cancel_scope.cancel()

@@ -74,11 +74,10 @@ class Gates:
             yield Gate()
             return
         namespace = await self._shelf.take()
-        self._prune()
         journal = Journal(self._log_dir / f"{name}.jsonl", self._clock)
         try:
             async with anyio.create_task_group() as tasks:
-                _serve(tasks, namespace, Guard(policy, journal, exceptions=self._exceptions))
+                _serve(tasks, namespace, Guard(policy, journal, exceptions=self._exceptions), self._clock)
                 try:
                     yield Gate(namespace.entrance, journal)
                 finally:
@@ -87,6 +86,7 @@ class Gates:
             journal.close()
             namespace.close()
             self._shelf.restock()
+            self._prune()
 
     def _prune(self) -> None:
         with suppress(OSError):
@@ -95,8 +95,8 @@ class Gates:
                 log.unlink()
 
 
-def _serve(tasks: TaskGroup, namespace: Namespace, guard: Guard) -> None:
+def _serve(tasks: TaskGroup, namespace: Namespace, guard: Guard, clock: Clock) -> None:
     names = NameService(namespace.names, guard)
     tasks.start_soon(names.serve)
-    tasks.start_soon(TcpRelay(namespace.listener, guard, names.serve_connection).serve)
+    tasks.start_soon(TcpRelay(namespace.listener, guard, names.serve_connection, clock).serve)
     tasks.start_soon(UdpRelay(namespace.datagrams, namespace.answers, guard).serve)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from terraphim_runner.egress.guard import Errand, Guard
+    from terraphim_runner.ports.clock import Clock
 
 _CONNECT_TIMEOUT_S = 30.0
-_MOST_CONNECTIONS = 400  # at once, of one VM: each takes two of this process's descriptors
+_MOST_CONNECTIONS = 200  # at once, of one VM, the others wait: each takes two of this process's descriptors
+_PAUSE_S = 0.1
 _RESET, _IN_GOOD_ORDER = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 _NAME_SERVICE = 53
 
@@ -28,9 +30,14 @@ class TcpRelay:
     """Serves the listener to which all of a guest's connections come."""
 
     def __init__(
-        self, listener: socket.socket, guard: Guard, serve_names: Callable[[socket.socket], Awaitable[None]]
+        self,
+        listener: socket.socket,
+        guard: Guard,
+        serve_names: Callable[[socket.socket], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         """Take the listener; `serve_names` answers questions to name servers."""
+        self._clock = clock
         self._listener = listener
         self._guard = guard
         self._serve_names = serve_names
@@ -41,7 +48,14 @@ class TcpRelay:
         async with anyio.create_task_group() as tasks:
             while True:
                 await self._places.acquire()
-                tasks.start_soon(self._serve_one, await accept(self._listener))
+                tasks.start_soon(self._serve_one, await self._accept())
+
+    async def _accept(self) -> socket.socket:
+        while True:
+            try:
+                return await accept(self._listener)
+            except OSError:  # no descriptor is left: who wants a connection waits until there is one
+                await self._clock.sleep_s(_PAUSE_S)
 
     async def _serve_one(self, guest: socket.socket) -> None:
         try:

@@ -74,10 +74,7 @@ class UdpRelay:
             self._guard.journal.write(errand.entry)
         if not errand.verdict.is_allowed:
             return None
-        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        server.setblocking(False)
-        server.connect(where)
-        return _Flow(errand, server)
+        return _Flow(errand, _connected(where))
 
     async def _carry_back(self, key: tuple[Place, Place]) -> None:
         guest, where = key
@@ -106,6 +103,17 @@ class UdpRelay:
                 continue
             if flow.bytes_out == before:
                 return
+
+
+def _connected(where: Place) -> socket.socket:
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        server.setblocking(False)
+        server.connect(where)
+    except OSError:  # there is no way
+        server.close()
+        raise
+    return server
 
 
 def datagram(data: bytes, source: Place, destination: Place) -> bytes:
