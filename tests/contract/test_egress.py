@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import anyio
 import pytest
 
 import terraphim_runner
+from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import HostError
 from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
@@ -350,3 +352,36 @@ anyio.run(main)
     assert ended.stderr == ""
     assert set(re.findall(r"^Cap\w+:\s+(\w+)", ended.stdout, re.MULTILINE)) == {"0" * 16}
     assert "65534" in ended.stdout
+
+
+class _Exhausted(socket.socket):
+    """A listener for which there is no descriptor at first."""
+
+    refusals = 1
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_a_connection_waits_until_there_are_descriptors(tmp_path: Path) -> None:
+    """What lacks them must not end the VM."""
+    clock, journal = ManualClock(), Journal(tmp_path / "log", SystemClock())
+    with _Exhausted() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        guard = Guard(NetworkPolicy(NetworkMode.ALLOWLIST), journal)
+        relay = TcpRelay(listener, guard, NameService(listener, guard).serve_connection, clock)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(relay.serve)
+            async with await anyio.connect_tcp(*listener.getsockname()) as stream:
+                await clock.advance_s(1)
+                with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                    await stream.receive()
+            tasks.cancel_scope.cancel()
+    journal.close()
+
+    assert journal.blocked()

@@ -55,15 +55,20 @@ async def open_engine(settings: Settings, inform: Callable[[str], None] = lambda
 @asynccontextmanager
 async def open_sessions(engine: Engine, settings: Settings) -> AsyncIterator[SessionManager]:
     """Start handing out sessions under the settings' limits."""
-    limits = SessionLimits(
+    limits = session_limits(settings, HostCapacity.measure())
+    async with SessionManager(engine.provider, engine.ledger, engine.clock, limits) as manager:
+        yield manager
+
+
+def session_limits(settings: Settings, host: HostCapacity) -> SessionLimits:
+    """Give what holds for sessions on a machine of this size."""
+    return SessionLimits(
         max_concurrent_sessions=settings.max_concurrent_sessions,
-        budget=budget(settings, HostCapacity.measure()),
+        budget=budget(settings, host),
         when_full=settings.when_full,
         idle_timeout_s=settings.session_timeout_s,
         release_deadline_s=settings.release_timeout_s,
     )
-    async with SessionManager(engine.provider, engine.ledger, engine.clock, limits) as manager:
-        yield manager
 
 
 def budget(settings: Settings, host: HostCapacity) -> Budget:

@@ -77,11 +77,11 @@ class World:
         return replace(behaviour, files=by_variable)
 
 
-def request_of(text: str) -> RunRequest:
+def request_of(text: str, vm_type: VmType = VM_TYPE) -> RunRequest:
     read = read_workflow(text, "ci.yml")
     assert read.workflow is not None, read.diagnostics
-    labels = LabelTable({"ubuntu-latest": VM_TYPE}, VM_TYPE)
-    return RunRequest(RunId("run-1"), plan_run(read.workflow, EVENT, Setting(labels=labels)), VM_TYPE)
+    labels = LabelTable({"ubuntu-latest": vm_type}, vm_type)
+    return RunRequest(RunId("run-1"), plan_run(read.workflow, EVENT, Setting(labels=labels)), vm_type)
 
 
 @asynccontextmanager

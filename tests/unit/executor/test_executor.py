@@ -21,6 +21,7 @@ from terraphim_runner.domain.errors import (
 )
 from terraphim_runner.domain.event import (
     JobFinished,
+    Notice,
     RunFinished,
     StepFinished,
     StepStarted,
@@ -28,6 +29,8 @@ from terraphim_runner.domain.event import (
     VmReleased,
 )
 from terraphim_runner.domain.ident import RunId
+from terraphim_runner.domain.quota import Quota
+from terraphim_runner.domain.usage import Blocked, NetworkUsage, VmUsage
 from terraphim_runner.ports.vm import ExitStatus, Stream
 
 if TYPE_CHECKING:
@@ -49,6 +52,25 @@ async def test_p1_p2_p3_a_run_is_one_vm_with_set_up_steps_and_clean_up() -> None
     assert result.vm.commands == len(world.provider.vms[0].commands) == 4
     assert world.events[-1] == result
     assert world.of(VmReleased) != []
+
+
+async def test_what_the_vm_used_and_what_was_kept_from_it_is_in_the_result() -> None:
+    """Asked while there is a VM to ask."""
+    usage = VmUsage(1.0, 0.0, 2, 3, NetworkUsage(4, 5, (Blocked("a.example", 443, 2),), "/log"))
+    async with scripted_world() as world:
+        world.provider.vm_usage = usage
+        result = await world.run(job_of("- run: one"))
+
+    assert result.usage == usage
+    (notice,) = world.of(Notice)
+    assert notice.message == "blocked by network policy: a.example:443 (2 times); see /log"
+
+
+async def test_a_jobs_root_has_the_vm_types_quota_of_processes() -> None:
+    async with scripted_world() as world:
+        await world.execute(request_of(job_of("- run: one"), replace(VM_TYPE, quota=Quota(processes=99))))
+
+    assert [spec.processes for spec in world.provider.vms[0].root_specs] == [99]
 
 
 async def test_p6_a_failed_step_fails_the_run_and_skips_what_follows() -> None:

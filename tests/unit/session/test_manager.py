@@ -13,6 +13,7 @@ from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour
+from terraphim_runner.domain.budget import Budget
 from terraphim_runner.domain.errors import InfraError, RestoreFailed, SessionExpired, SessionRefused
 from terraphim_runner.domain.ident import RunId, SessionId, VmId
 from terraphim_runner.domain.state import SessionState
@@ -75,6 +76,16 @@ async def test_p1_p3_a_session_is_one_allocation_and_one_release() -> None:
         assert _state(session) is SessionState.RELEASED
         assert world.counts() == {LedgerEvent.REQUESTED: 1, LedgerEvent.ALLOCATED: 1, LedgerEvent.RELEASED: 1}
         assert await world.provider.held_vms() == []
+
+
+async def test_p4_a_vm_is_asked_for_only_when_the_budget_holds_it() -> None:
+    """Though there is a place."""
+    limits = SessionLimits(max_concurrent_sessions=2, when_full=WhenFull.REFUSE, budget=Budget(1.0, 1024.0))
+    async with _world(limits) as world, world.manager.session(_RUN, _VM_TYPE):
+        with pytest.raises(SessionRefused, match="2 CPUs of 1"):
+            await world.manager.create_session(_RUN, _VM_TYPE)
+
+        assert len(world.provider.vms) == 1
 
 
 async def test_p3_an_exception_releases_and_is_not_masked() -> None:

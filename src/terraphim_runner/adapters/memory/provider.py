@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.vm import AllocationRequest
 
@@ -48,6 +49,7 @@ class MemoryProvider:
         self._generations: list[int] = []
         self._held: dict[int, MemoryVm] = {}
         self.faults = Faults()
+        self.vm_usage: VmUsage | None = None  # what every VM is said to have used
         self.vms: list[MemoryVm] = []  # every VM there ever was, for tests to look at
 
     async def __aenter__(self) -> Self:
@@ -88,6 +90,11 @@ class MemoryProvider:
         if vm is not None and vm.id == vm_id:
             vm.lose()
             del self._held[vm_id.slot]
+
+    async def usage(self, vm_id: VmId) -> VmUsage | None:
+        """Tell what it was told to tell of a VM that is held."""
+        await anyio.lowlevel.checkpoint()
+        return self.vm_usage if any(vm.id == vm_id for vm in self._held.values()) else None
 
     async def held_vms(self) -> Sequence[VmId]:
         """List what is held."""

@@ -152,6 +152,7 @@ class MemoryVm:
         self.files: dict[str, bytes] = {}
         self.commands: list[Command] = []
         self.is_lost = False
+        self.root_specs: list[RootSpec] = []  # every root that was asked for
         self.root_faults: deque[Exception] = deque()  # each is raised once, by the next `open_root`
         self._executions: list[MemoryExecution] = []
 
@@ -226,6 +227,7 @@ class MemoryVm:
     async def open_root(self, spec: RootSpec) -> AsyncIterator[MemoryRoot]:
         """Make a root: the same files and script, another work root."""
         self.check()
+        self.root_specs.append(spec)
         if self.root_faults:
             raise self.root_faults.popleft()
         yield MemoryRoot(self, f"{self.work_root}/{spec.name}")
