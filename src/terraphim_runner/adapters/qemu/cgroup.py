@@ -6,6 +6,7 @@ anyway, and `Cgroups.description` says what is in force, for `doctor`.
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -133,4 +134,4 @@ def _can_make(controller: Path) -> bool:
         (controller / _PARENT).mkdir(exist_ok=True)
     except OSError:
         return False
-    return True
+    return os.access(controller / _PARENT, os.W_OK)  # it may be another user's
