@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.vm
 
-_MEMORY = "python3 -c 'x = bytearray(2 << 30)'"
+_MEMORY = "python3 -c 'x = b\"\"\nwhile True: x += b\"x\" * (8 << 20)'"
 _FORKS = "for i in $(seq 200); do sleep 60 & done"
 _DISK = "head -c 4G /dev/zero > fill"
 _BURN = "python3 -c 'import time; end = time.monotonic() + 8\nwhile time.monotonic() < end: pass'"
