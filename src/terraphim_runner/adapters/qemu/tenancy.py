@@ -137,9 +137,7 @@ class Tenancy:
         settings = replace(host.config.link, handshake_timeout_s=host.config.boot_timeout_s)
         overlay = new_overlay(files, self.slot.path, self._blueprint.disk_size)
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
-            running = run_machine(
-                host, self.slot, parts, settings, gate=self._gate, cpu_limit=quota.cpu_limit
-            )
+            running = run_machine(host, self.slot, parts, settings, gate=self._gate, cpu_limit=quota.cpu_limit)
             machine = await stack.enter_async_context(running)
         monitor = await stack.enter_async_context(open_monitor(machine.qmp))
         await monitor.limit_io(quota.io_mib_s)
