@@ -151,7 +151,7 @@ class MemoryVm:
         self.clock = clock
         self.files: dict[str, bytes] = {}
         self.commands: list[Command] = []
-        self.is_lost = False
+        self.lost = anyio.Event()
         self.root_faults: deque[Exception] = deque()  # each is raised once, by the next `open_root`
         self._executions: list[MemoryExecution] = []
 
@@ -237,7 +237,7 @@ class MemoryVm:
 
     def lose(self) -> None:
         """Be gone from now on."""
-        self.is_lost = True
+        self.lost.set()
         for execution in self._executions:
             execution.vm_lost()
 
@@ -247,7 +247,7 @@ class MemoryVm:
         Raises:
             MachineLost: it is.
         """
-        if self.is_lost:
+        if self.lost.is_set():
             raise MachineLost
 
 

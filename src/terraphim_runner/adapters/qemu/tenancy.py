@@ -14,7 +14,7 @@ from terraphim_runner.adapters.qemu.machine import run_machine
 from terraphim_runner.adapters.qemu.mailbox import Mailbox
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
-from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed
+from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed, StateError
 from terraphim_runner.link.link_vm import LinkVm
 from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.single_error import single_error
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
     from terraphim_runner.adapters.qemu.machine import RunningMachine
+    from terraphim_runner.adapters.qemu.monitor import Monitor
     from terraphim_runner.adapters.qemu.parts import Blueprint
     from terraphim_runner.adapters.qemu.slot import Slot
     from terraphim_runner.adapters.qemu.template_store import Template
@@ -45,6 +46,7 @@ class Tenancy:
         self._is_released = anyio.Event()
         self._is_over = anyio.Event()
         self._trouble: Exception | None = None
+        self._monitor: Monitor | None = None
 
     async def run(
         self, template: Template | None, *, task_status: TaskStatus[LinkVm] = TASK_STATUS_IGNORED
@@ -71,6 +73,13 @@ class Tenancy:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._vacate()
+
+    @property
+    def monitor(self) -> Monitor:
+        """The VMM's monitor, once the VM was reported."""
+        if self._monitor is None:
+            raise StateError("the VM was not brought up yet")
+        return self._monitor
 
     async def release(self, timeout_s: float) -> None:
         """End the VM; return when nothing of it is left.
@@ -108,7 +117,7 @@ class Tenancy:
         overlay = new_overlay(files, self.slot.path, self._blueprint.disk_size)
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
             machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
-        await stack.enter_async_context(open_monitor(machine.qmp))
+        self._monitor = await stack.enter_async_context(open_monitor(machine.qmp))
         await machine.shake_hands()
         with _boot_errors(machine.vmm):
             await guest_setup.grow_root(machine.link)
@@ -124,8 +133,8 @@ class Tenancy:
                 run_machine(host, self.slot, parts, settings, template.guest.conversation)
             )
         async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
-            monitor = await stack.enter_async_context(open_monitor(machine.qmp))
-            await monitor.load(state_fd)
+            self._monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+            await self._monitor.load(state_fd)
             await guest_setup.personalize(machine.link, self._clock)
         return machine
 
