@@ -51,6 +51,7 @@ class PoolLimits:
     max_total: int  # VMs at one instant, whatever they do
     max_starting: int = 1  # VMs that are being restored at one instant: more only slow each other down
     min_idle: Mapping[VmType, int] = field(default_factory=dict)  # in order of importance
+    refill_delay_s: float = 0.0  # what is missing is prepared so much later: a hand-out's first command goes first
     max_age_s: float = 3600.0  # no older VM is handed out
     strategy: Strategy = Strategy.LRU
     reuse: Reuse = Reuse.RESET

@@ -117,8 +117,13 @@ class _Planner:
 
     def _refill(self, vm_type: VmType, count: int, on_the_way: int) -> None:
         missing = count - len(self._state.having(PlaceState.IDLE, vm_type=vm_type)) - on_the_way
+        if missing <= 0:
+            self._state.short_since_s.pop(vm_type, None)
+            return
+        since_s = self._state.short_since_s.setdefault(vm_type, self._now_s)
+        is_due = self._now_s >= since_s + self._state.limits.refill_delay_s
         is_failing = not self._state.backoff(vm_type).is_over(self._now_s)
-        while missing > 0 and not is_failing and self._has_room(need_of(vm_type)):
+        while missing > 0 and is_due and not is_failing and self._has_room(need_of(vm_type)):
             place = self._state.start(vm_type, PlaceState.PREPARING, None, self._now_s)
             self._actions.append(Prepare(place, self._state.wish()))
             missing -= 1

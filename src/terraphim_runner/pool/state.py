@@ -42,6 +42,7 @@ class PoolState:
         self.waiting: dict[int, Ticket] = {}  # in order of arrival
         self.min_idle = dict(limits.min_idle)
         self.is_draining = False
+        self.short_since_s: dict[VmType, float] = {}  # types with fewer idle VMs than there should be
         self.last_slot = 0  # the slot that was handed out last
         self._vacant: list[int] = []  # slots of released VMs, the latest last
         self._retired: set[int] = set()
@@ -77,6 +78,7 @@ class PoolState:
                 yield self._expiry_s(place)
             elif place.retry_s is not None:
                 yield place.retry_s
+        yield from (since_s + self.limits.refill_delay_s for since_s in self.short_since_s.values())
         yield from (self.backoff(vm_type).until_s for vm_type, count in self.min_idle.items() if count)
 
     # ------------------------------------------------------------ requests

@@ -272,6 +272,7 @@ LIMITS = st.builds(
     max_starting=st.integers(1, 3),
     min_idle=st.sampled_from([{}, {SMALL: 1}, {SMALL: 2}, {SMALL: 1, LARGE: 1}]),
     max_age_s=st.just(MAX_AGE_S),
+    refill_delay_s=st.sampled_from([0.0, 0.3]),
     strategy=st.sampled_from(Strategy),
     reuse=st.sampled_from(Reuse),
 )

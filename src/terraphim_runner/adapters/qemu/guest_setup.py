@@ -54,7 +54,7 @@ _WARM_UPS = (
 
 
 # What the first step of any job goes through. Under emulation, code that this very VMM has not run yet is slow.
-_FIRST_STEPS = (("root", "true"), ("runner", "bash -e -c 'x=$(echo)'"))
+_FIRST_STEPS = (("root", "/bin/true; /bin/echo"), ("runner", "bash -e -c 'x=$(echo)'"))
 
 
 async def grow_root(link: GuestLink) -> None:
