@@ -8,7 +8,7 @@ from pathlib import Path
 
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import DEFAULT_LABELS, load_settings
-from terraphim_runner.settings.model import Settings, VmTypeSettings
+from terraphim_runner.settings.model import PoolSettings, Settings, VmTypeSettings
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
 _ROWS = dict(re.findall(r"^\| `([\w.]+)` \| (.+?) \|", _PAGE, re.MULTILINE))
@@ -17,6 +17,7 @@ _ROWS = dict(re.findall(r"^\| `([\w.]+)` \| (.+?) \|", _PAGE, re.MULTILINE))
 def test_every_setting_is_documented_and_nothing_else() -> None:
     """A setting without a row, and a row without a setting, fail."""
     tables = {f"vm_types.NAME.{name}" for name in VmTypeSettings.model_fields}
+    tables |= {f"pool.{name}" for name in PoolSettings.model_fields}
 
     assert set(_ROWS) == set(Settings.model_fields) | tables
 
@@ -26,6 +27,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
     environ = {"XDG_DATA_HOME": "/data", "XDG_STATE_HOME": "/state", "HOME": "/home/none"}
     settings = load_settings({}, environ, HostCapacity(1, 1024)).model_dump(mode="json")
     real = settings | {f"vm_types.NAME.{key}": value for key, value in settings["vm_types"]["default"].items()}
+    real |= {f"pool.{key}": value for key, value in settings["pool"].items()}
     documented = {name: cell.strip("`") for name, cell in _ROWS.items() if cell.startswith("`")}
 
     for name, value in documented.items():

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from terraphim_runner.settings.model import Settings, VmTypeSettings
+from terraphim_runner.settings.model import PoolSettings, Settings, VmTypeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +30,7 @@ _WORDS = {
     "greater_than": "must be more than {gt:g}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "must be HOST:PORT",
     "enum": "must be {expected}",
     "value_error": "{error}",
 }
@@ -59,6 +60,13 @@ def contradictions(settings: Settings) -> list[Fault]:
         for label, name in settings.labels.items()
         if name not in settings.vm_types
     ]
+    faults += [
+        Fault(("pool", "min_idle", name), f"there is no VM type {name!r}{did_you_mean(name, settings.vm_types)}")
+        for name in settings.pool.min_idle
+        if name not in settings.vm_types
+    ]
+    if settings.pool.max_total is not None and settings.pool.max_total < sum(settings.pool.min_idle.values()):
+        faults.append(Fault(("pool", "max_total"), "must be at least the sum of pool.min_idle"))
     if settings.heartbeat_timeout_s <= settings.heartbeat_interval_s:
         faults.append(Fault(("heartbeat_timeout_s",), "must be more than heartbeat_interval_s"))
     return faults
@@ -78,5 +86,5 @@ def _message(kind: str, context: Mapping[str, Any], message: str, place: Place) 
 
 
 def _known_names(place: Place) -> Sequence[str]:
-    model = VmTypeSettings if len(place) > 1 else Settings
-    return list(model.model_fields)
+    table = VmTypeSettings if place[0] == "vm_types" else PoolSettings
+    return list((table if len(place) > 1 else Settings).model_fields)

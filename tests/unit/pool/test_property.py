@@ -139,7 +139,7 @@ class World:
         for _ in range(len(self.requests) + 2):
             for request in self.holding():
                 await self.release(request)
-            await self.clock.advance_s(MAX_AGE_S - 1)
+            await self.clock.advance_s(5.0)
             await self.check()
         for _ in range(10):  # an idle VM may just have come of age
             if not self.pool.status().is_settled:
@@ -272,6 +272,7 @@ LIMITS = st.builds(
     max_starting=st.integers(1, 3),
     min_idle=st.sampled_from([{}, {SMALL: 1}, {SMALL: 2}, {SMALL: 1, LARGE: 1}]),
     max_age_s=st.just(MAX_AGE_S),
+    longest_backoff_s=st.just(3.0),
     refill_delay_s=st.sampled_from([0.0, 0.3]),
     strategy=st.sampled_from(Strategy),
     reuse=st.sampled_from(Reuse),
