@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +122,8 @@ class World:
         assert len(self.handed_out) == len(set(self.handed_out)), "a VM was handed out twice"
         slots = [r.session.vm_id.slot for r in self.holding() if r.session]
         assert len(slots) == len(set(slots)), "a slot is held twice"
+        lost = {str(vm.id) for vm in self.provider.vms if vm.lost.is_set()}
+        assert not any(p.vm_id in lost for p in places if p.state == "idle"), "a dead VM is kept for idle"
         assert all(p.age_s < MAX_AGE_S for p in places if p.state == "idle"), "too old"
         if self.limits.reuse is Reuse.NEVER:
             used = [vm_id.slot for vm_id in self.handed_out]
@@ -141,12 +144,12 @@ class World:
                 await self.release(request)
             await self.clock.advance_s(5.0)
             await self.check()
-        for _ in range(10):  # an idle VM may just have come of age
+        assert self.waiting() == [], "a request starved"
+        await self.clock.advance_s(MAX_AGE_S)  # what was prepared for requests that were withdrawn ages out
+        for _ in range(10):  # and what came of age is replaced
             if not self.pool.status().is_settled:
                 await self.clock.advance_s(1.0)
-
-        assert self.waiting() == [], "a request starved"
-        idle = Counter(p.vm_type for p in self.pool.status().places if p.state == "idle")
+        idle = Counter(p.vm_type for p in self.pool.status().places)
         assert idle == {t.name: count for t, count in self.limits.min_idle.items() if count}, "idle minimum"
         assert self.pool.status().is_settled
 
@@ -214,6 +217,16 @@ async def _cancel(world: World, number: int) -> None:
         waiting[number % len(waiting)].scope.cancel()
 
 
+async def _ask_and_cancel(world: World, number: int) -> None:
+    world.ask(SMALL)
+    for _ in range(number):  # at any moment of its being served
+        await anyio.lowlevel.checkpoint()
+    world.requests[-1].scope.cancel()
+    await wait_quiet()
+    if world.requests[-1].session is not None:
+        await world.release(world.requests[-1])
+
+
 async def _advance(world: World, number: int) -> None:
     await world.clock.advance_s((0.4, 1.0, 7.0, 60.0)[number % 4])
 
@@ -245,6 +258,7 @@ _ACTS: dict[str, Callable[[World, int], Awaitable[None]]] = {
     "ask": _ask,
     "release": _release,
     "cancel": _cancel,
+    "ask and cancel": _ask_and_cancel,
     "advance": _advance,
     "fail": _fail,
     "kill": _kill,
@@ -259,6 +273,7 @@ _NAMES = [
     "advance",
     "advance",
     "cancel",
+    "ask and cancel",
     "fail",
     "kill",
     "drain",
