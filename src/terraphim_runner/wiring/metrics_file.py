@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def measuring(path: Path | None) -> Iterator[Metrics | None]:
-    """Give metrics to count in, and write them when the context ends, however it does; none where no file is named.
+    """Give metrics to count in, and write them when the context ends, however it does; none without a file.
 
     Raises:
         UsageError: the file cannot be written; told before anything is run.

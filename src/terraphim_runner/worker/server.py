@@ -114,6 +114,8 @@ class Worker:
             messages = line.messages()
             async for message in messages:
                 await self._obey(message, messages, line)
+                if message["ask"] == "run":  # the connection was for it
+                    return
         except (OSError, ValueError, KeyError, TypeError) as error:  # the other end is gone, or talks nonsense
             _log.info("a connection ended", error=f"{type(error).__name__}: {error}")
         finally:
@@ -165,7 +167,8 @@ class Worker:
             await self._pool.wait_changed()
 
     async def _run(self, asked: LocalRun, messages: AsyncIterator[dict[str, Any]], line: LineSocket) -> None:
-        writer = self._open_writer(line.socket.makefile("wb"))
+        stream = line.socket.makefile("wb")
+        writer = self._open_writer(stream)
         run = _Run(writer, str(asked.directory), self._house.engine.clock.monotonic_s())
         self._runs.append(run)
         try:
@@ -178,6 +181,8 @@ class Worker:
             self._is_idle.set()
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(writer.close)
+            with suppress(OSError):  # what could not be written is nobody's any more
+                stream.close()
 
     async def _execute(self, asked: LocalRun, run: _Run) -> dict[str, Any]:
         try:
