@@ -1,0 +1,40 @@
+"""How fast the engine is by itself: the provider `memory` runs nothing, everything else is real."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from bench.pool.site import VM_TYPE
+
+from terraphim_runner.adapters.memory.ledger import MemoryLedger
+from terraphim_runner.adapters.memory.provider import MemoryProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.executor.cancellation import Cancellation
+from terraphim_runner.executor.executor import WorkflowExecutor
+from terraphim_runner.session.manager import SessionLimits, SessionManager
+from terraphim_runner.verification.laboratory import Laboratory
+from terraphim_runner.verification.script import workflow_text
+
+if TYPE_CHECKING:
+    from terraphim_runner.domain.event import RunEvent
+
+
+class _Nobody:
+    def emit(self, event: RunEvent) -> None:
+        """Show nothing."""
+
+
+async def runs_per_second(count: int) -> float:
+    """Time so many runs, one after the other, planning not included."""
+    clock, ledger = SystemClock(), MemoryLedger()
+    async with (
+        MemoryProvider(clock) as provider,
+        SessionManager(provider, ledger, clock, SessionLimits()) as sessions,
+    ):
+        laboratory = Laboratory(provider, ledger, clock, VM_TYPE)
+        requests = [laboratory.request(workflow_text(["true"] * 5)) for _ in range(count)]
+        started_s = perf_counter()
+        for request in requests:
+            await WorkflowExecutor(sessions, ledger, clock, _Nobody()).execute_workflow(request, Cancellation())
+        return count / (perf_counter() - started_s)
