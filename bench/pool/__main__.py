@@ -1,4 +1,4 @@
-"""`python -m bench.pool`: figures of the pool on real VMs, each beside what it is compared with in the same run."""
+"""`python -m bench.pool`: figures of the pool on real VMs, each beside what it is compared with."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -18,10 +17,11 @@ import anyio
 from bench.pool.engine import runs_per_second
 from bench.pool.site import REQUEST, first_output_s, limits, make_provider, open_pool, run_script, settle
 
+from terraphim_runner.adapters.qemu.config import BootSetting
 from terraphim_runner.adapters.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from terraphim_runner.pool.pool import VmPool
 
@@ -52,7 +52,7 @@ def _ms(values: Sequence[float]) -> str:
 
 async def hand_out(directory: Path, count: int) -> list[Row]:
     """Warm hand-out to first output, against the agent's bare exec, and against a cold boot."""
-    ours, bare, cold = [], [], []
+    ours, bare = [], []
     async with open_pool(directory, limits(min_idle=1, max_total=1)) as pool:
         for _ in range(count + 1):
             started_s = perf_counter()
@@ -62,8 +62,7 @@ async def hand_out(directory: Path, count: int) -> list[Row]:
             bare.append(statistics.median([await first_output_s(allocation.vm) for _ in range(7)][2:]))
             await pool.release(allocation.vm.id)
             await settle(pool)
-    for _ in range(3):
-        cold.append(await _cold_s(directory))
+    cold = [await _cold_s(directory) for _ in range(3)]
     boot = statistics.median(cold) / statistics.median(ours[1:])
     return [
         _at_most("warm hand-out to first output / bare exec", ours[1:], bare[1:], 1.5),
@@ -72,10 +71,6 @@ async def hand_out(directory: Path, count: int) -> list[Row]:
 
 
 async def _cold_s(directory: Path) -> float:
-    from dataclasses import replace
-
-    from terraphim_runner.adapters.qemu.config import BootSetting
-
     provider = make_provider(directory)
     provider._config = replace(provider._config, boot=BootSetting.ALWAYS)  # noqa: SLF001  # as no user can
     async with provider:
@@ -150,8 +145,7 @@ async def background(directory: Path, count: int) -> list[Row]:
 
 async def engine(directory: Path, count: int) -> list[Row]:
     """Runs of five steps through the whole engine on the provider `memory`, on one core."""
-    del directory
-    rate = max([await runs_per_second(100) for _ in range(min(count, 3))])
+    rate = max([await runs_per_second(directory, 100) for _ in range(min(count, 3))])
     return [Row("runs of 5 steps per second, provider memory", f"{rate:.0f}/s", "-", rate, ">= 200", rate >= 200)]
 
 

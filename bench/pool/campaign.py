@@ -23,6 +23,7 @@ import anyio
 from bench.faults import leftover
 from bench.pool.site import VM_TYPE, limits, make_provider, run_script
 
+from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.ledger_file import LedgerFile
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import RunnerError
@@ -110,7 +111,9 @@ class _Campaign:
             self._kill_idle()
         listener, cancellation = _Listener(), Cancellation()
         laboratory = self.laboratory
-        executor = WorkflowExecutor(self.sessions, laboratory.ledger, laboratory.clock, listener)
+        executor = WorkflowExecutor(
+            self.sessions, laboratory.ledger, laboratory.clock, listener, laboratory.groups
+        )
         ending = "stopped"
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
@@ -160,7 +163,7 @@ async def _carry_out(options: argparse.Namespace, directory: Path) -> list[str]:
         pool = InspectedPool(provider, clock, limits(min_idle=2, max_total=2))
         pool.contaminated = []
         async with pool, SessionManager(pool, ledger, clock, SessionLimits(max_concurrent_sessions=2)) as sessions:
-            laboratory = Laboratory(pool, ledger, clock, VM_TYPE)
+            laboratory = Laboratory(pool, ledger, clock, ConcurrencyDirectory(state, clock), VM_TYPE)
             campaign = _Campaign(chance, provider, pool, sessions, laboratory)
             limiter = anyio.CapacityLimiter(4)
             async with anyio.create_task_group() as tasks:
@@ -172,13 +175,16 @@ async def _carry_out(options: argparse.Namespace, directory: Path) -> list[str]:
         print(f"{pool.hand_overs} hand-overs searched, {pool.reused} of them in a slot that was used before")
         print(f"ledger: {dict(counts)}")
     wrong = [*pool.contaminated, *leftover.unbalanced_sessions(state / "ledger.jsonl")]
-    vmms = [p for p in Path("/proc").glob("[0-9]*") if _is_of(p, directory)]
-    return wrong + [f"VMM {path.name} is left" for path in vmms]
+    return wrong + [f"VMM {path.name} is left" for path in _vmms(directory)]
 
 
 async def _one(limiter: anyio.CapacityLimiter, campaign: _Campaign, fault: str) -> None:
     async with limiter:
         await campaign.run(fault)
+
+
+def _vmms(directory: Path) -> list[Path]:
+    return [process for process in Path("/proc").glob("[0-9]*") if _is_of(process, directory)]
 
 
 def _is_of(process: Path, directory: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.pool.site import VM_TYPE
 
+from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -17,6 +18,8 @@ from terraphim_runner.verification.laboratory import Laboratory
 from terraphim_runner.verification.script import workflow_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from terraphim_runner.domain.event import RunEvent
 
 
@@ -25,16 +28,19 @@ class _Nobody:
         """Show nothing."""
 
 
-async def runs_per_second(count: int) -> float:
+async def runs_per_second(directory: Path, count: int) -> float:
     """Time so many runs, one after the other, planning not included."""
     clock, ledger = SystemClock(), MemoryLedger()
     async with (
         MemoryProvider(clock) as provider,
         SessionManager(provider, ledger, clock, SessionLimits()) as sessions,
     ):
-        laboratory = Laboratory(provider, ledger, clock, VM_TYPE)
+        groups = ConcurrencyDirectory(directory, clock)
+        laboratory = Laboratory(provider, ledger, clock, groups, VM_TYPE)
         requests = [laboratory.request(workflow_text(["true"] * 5)) for _ in range(count)]
         started_s = perf_counter()
         for request in requests:
-            await WorkflowExecutor(sessions, ledger, clock, _Nobody()).execute_workflow(request, Cancellation())
+            await WorkflowExecutor(sessions, ledger, clock, _Nobody(), groups).execute_workflow(
+                request, Cancellation()
+            )
         return count / (perf_counter() - started_s)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.ledger_file import LedgerFile
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour
@@ -25,6 +26,7 @@ from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, WorkflowError
 from terraphim_runner.domain.event import Notice, RunFinished, StepStarted, VmAllocated
 from terraphim_runner.executor.cancellation import Cancellation
+from terraphim_runner.executor.mask import Masker
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.ledger import LedgerEvent
 from terraphim_runner.settings.host import HostCapacity
@@ -110,7 +112,7 @@ async def a_world(home: Path, repository: Path) -> AsyncIterator[World]:
     clock = SystemClock()
     pool = VmPool(MemoryProvider(clock, answer), clock, pool_limits(settings, HOST))
     with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
-        engine = Engine(pool, ledger, clock)
+        engine = Engine(pool, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
         async with pool, open_sessions(engine, settings) as sessions, anyio.create_task_group() as tasks:
             worker = Worker(settings, House(engine, sessions), pool, Writer)
             tasks.start_soon(worker.serve, listener)
@@ -128,7 +130,7 @@ async def world(state_home: Path, repository: Path) -> AsyncIterator[World]:
 async def test_a_run_is_handed_over_and_gets_a_warm_vm(world: World) -> None:
     """Its events are told here, the VM is the worker's."""
     listener = Listener()
-    result = await run_wherever(world.run(), world.settings, listener, Cancellation())
+    result = await run_wherever(world.run(), world.settings, listener, Cancellation(), Masker())
 
     (allocated,) = listener.of(VmAllocated)
     assert isinstance(allocated, VmAllocated)
@@ -145,7 +147,7 @@ async def test_without_a_worker_a_run_gets_a_vm_of_its_own(state_home: Path, rep
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(world.settings.state_dir / "worker.socket"))
     listener = Listener()
-    result = await run_wherever(world.run(), world.settings, listener, Cancellation())
+    result = await run_wherever(world.run(), world.settings, listener, Cancellation(), Masker())
 
     assert result.conclusion is Conclusion.SUCCESS
     assert [str(e.message) for e in listener.of(Notice) if isinstance(e, Notice) and "worker" in e.message] == []
@@ -155,7 +157,7 @@ async def test_a_worker_with_other_settings_does_not_get_the_run(world: World) -
     """The run would not be what was asked for; the notice says which setting it is."""
     listener = Listener()
     other = world.settings.model_copy(update={"boot_timeout_s": 7.0})
-    result = await run_wherever(world.run(), other, listener, Cancellation())
+    result = await run_wherever(world.run(), other, listener, Cancellation(), Masker())
 
     assert result.conclusion is Conclusion.SUCCESS
     assert world.counts() == (1, 1)
@@ -170,7 +172,7 @@ async def test_faults_of_a_workflow_arrive_with_their_places(world: World) -> No
         directory=world.repository, file="ci.yml", text="on: push\njobs: {a: {runs-on: x}}\n", event_name="push"
     )
     with pytest.raises(WorkflowError) as raised:
-        await run_wherever(broken, world.settings, Listener(), Cancellation())
+        await run_wherever(broken, world.settings, Listener(), Cancellation(), Masker())
 
     assert raised.value.diagnostics[0].span.start.line == 2
 
@@ -181,7 +183,9 @@ async def test_the_first_ctrl_c_stops_the_run_in_good_order(world: World) -> Non
     results: list[RunFinished] = []
 
     async def run() -> None:
-        results.append(await run_wherever(world.run("sleep 1000"), world.settings, listener, cancellation))
+        results.append(
+            await run_wherever(world.run("sleep 1000"), world.settings, listener, cancellation, Masker())
+        )
 
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
@@ -199,7 +203,9 @@ async def test_who_hangs_up_stops_its_run_at_once(world: World) -> None:
     listener = Listener()
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run_wherever, world.run("sleep 1000"), world.settings, listener, Cancellation())
+            tasks.start_soon(
+                run_wherever, world.run("sleep 1000"), world.settings, listener, Cancellation(), Masker()
+            )
             await listener.on_step.wait()
             tasks.cancel_scope.cancel()
         await world.worker.drain()
@@ -212,10 +218,10 @@ async def test_a_drained_pool_leaves_runs_to_themselves(world: World) -> None:
     """Until it is warmed again."""
     status = await ask_status(world.settings.state_dir, {"ask": "drain"})
     listener = Listener()
-    await run_wherever(world.run(), world.settings, listener, Cancellation())
+    await run_wherever(world.run(), world.settings, listener, Cancellation(), Masker())
     await ask_status(world.settings.state_dir, {"ask": "warm", "vm_type": None, "count": None})
     again = Listener()
-    await run_wherever(world.run(), world.settings, again, Cancellation())
+    await run_wherever(world.run(), world.settings, again, Cancellation(), Masker())
 
     assert (status.pool.is_draining, status.pool.places) == (True, ())
     sources = [e.source for each in (listener, again) for e in each.of(VmAllocated) if isinstance(e, VmAllocated)]

@@ -12,6 +12,7 @@ import typer
 from terraphim_runner.cli.engine_log import configure_log
 from terraphim_runner.cli.phrase import count
 from terraphim_runner.cli.writer import Writer
+from terraphim_runner.executor.mask import Masker
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.settings.model import ProviderName, Settings
@@ -47,7 +48,7 @@ def worker(provider: ProviderOption = None, metrics_address: MetricsOption = Non
     """
     host = HostCapacity.measure()
     settings = load_settings({"provider": provider, "metrics_address": metrics_address}, os.environ, host)
-    configure_log(settings.log_level)
+    configure_log(settings.log_level, Masker(()))
     anyio.run(_work, settings, host)
 
 

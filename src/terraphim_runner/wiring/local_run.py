@@ -154,9 +154,7 @@ async def run_in_house(
     return await _execute(request, house, sink, cancellation)
 
 
-async def _execute(
-    request: RunRequest, house: House, sink: EventSink, cancellation: Cancellation
-) -> RunFinished:
+async def _execute(request: RunRequest, house: House, sink: EventSink, cancellation: Cancellation) -> RunFinished:
     engine = house.engine
     if engine.metrics is not None:
         from terraphim_runner.adapters.metrics.metered_sink import MeteredSink  # noqa: PLC0415  # most runs need none

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.adapters.metrics.metrics import Metrics
     from terraphim_runner.executor.cancellation import Cancellation
+    from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.settings.model import Settings
     from terraphim_runner.wiring.local_run import LocalRun
@@ -31,6 +32,7 @@ async def run_wherever(
     settings: Settings,
     sink: EventSink,
     cancellation: Cancellation,
+    masker: Masker,
     *,
     metrics: Metrics | None = None,
 ) -> RunFinished:
@@ -52,7 +54,7 @@ async def run_wherever(
         sink.emit(
             Notice(datetime.now(UTC), "warning", f"there is a worker, but {result}; this run gets a VM of its own")
         )
-    return await run_locally(run, settings, sink, cancellation, metrics=metrics)
+    return await run_locally(run, settings, sink, cancellation, masker, metrics=metrics)
 
 
 async def ask_status(state_dir: Path, message: dict[str, Any]) -> WorkerStatus:

@@ -16,6 +16,8 @@ from typing import Any
 from terraphim_runner.domain import conclusion, diagnostic, event, ident
 from terraphim_runner.domain.event import RunEvent
 from terraphim_runner.pool import limits, status
+from terraphim_runner.ports import action_store
+from terraphim_runner.workflow import matrix_choice
 
 _EVENTS = {kind.__name__: kind for kind in typing.get_args(RunEvent)}
 # Names that annotations use and their modules import for type checkers only.
@@ -24,6 +26,8 @@ _NAMES = {
     **vars(diagnostic),
     **vars(event),
     **vars(ident),
+    **vars(action_store),
+    **vars(matrix_choice),
     **vars(limits),
     **vars(status),
     **{name: getattr(abstract, name) for name in ("Mapping", "Sequence", "Collection")},

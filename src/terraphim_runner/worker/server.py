@@ -15,7 +15,7 @@ from terraphim_runner.domain.errors import RunnerError, StateError, UsageError
 from terraphim_runner.domain.event import RunStarted
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.settings.load import DEFAULT_VM_TYPE
-from terraphim_runner.wiring.local_run import LocalRun, run_in_engine
+from terraphim_runner.wiring.local_run import LocalRun, run_in_house
 from terraphim_runner.worker.line_socket import LineSocket, line_of
 from terraphim_runner.worker.message import RunStatus, WorkerStatus, difference, hello
 from terraphim_runner.worker.plain import event_to_plain, from_plain, to_plain
@@ -186,7 +186,7 @@ class Worker:
 
     async def _execute(self, asked: LocalRun, run: _Run) -> dict[str, Any]:
         try:
-            await run_in_engine(asked, self._settings, self._house, run, run.cancellation)
+            await run_in_house(asked, self._settings, self._house, run, run.cancellation)
         except RunnerError as error:
             return {"error": error_to_plain(error)}
         except Exception as error:  # noqa: BLE001  # a bug that one run meets is not to end those of others
