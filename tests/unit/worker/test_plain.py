@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -47,6 +48,8 @@ def example(kind: typing.Any) -> typing.Any:  # noqa: PLR0911  # a table
             return _WORDS.get(kind, "anything")
         case origin, (inner, *_) if origin is tuple:
             return (example(inner),) * 2
+        case origin, (inner,) if origin is Sequence:
+            return [example(inner)]
         case _, (_, inner) if inner is not NoneType:
             return {"key": example(inner)}
         case _, arguments:
