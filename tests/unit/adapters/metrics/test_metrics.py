@@ -172,3 +172,12 @@ def test_the_dashboard_asks_only_for_metrics_that_exist() -> None:
 
     assert asked <= known
     assert {family.name for family in families} <= {re.sub(r"_(total|bucket|count)$", "", name) for name in asked}
+
+
+def test_every_metric_is_documented_and_nothing_else() -> None:
+    """The table in docs/pool.md."""
+    page = (DASHBOARD.parents[2] / "docs" / "pool.md").read_text().partition("## Metrics")[2]
+    rows = [cell for line in page.splitlines() if line.startswith("| `") for cell in [line.split("|")[1]]]
+    documented = {name.removesuffix("_total") for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert documented == {family.name for family in text_string_to_metric_families(everything().text().decode())}
