@@ -3,8 +3,8 @@
     run      {"ask": "run", "hello": …, "run": LocalRun}      then, perhaps, {"ask": "cancel"}
              ← {"refused": why}, or {"event": …} for each event and {"finished": true} or {"error": …} at the end
     status   {"ask": "status", "hello": …}                    ← {"status": WorkerStatus}
-    warm     {"ask": "warm", "hello": …, "vm_type": name, "count": n}   ← as `status`, once the pool is settled
-    drain    {"ask": "drain", "hello": …}                     ← as `status`, once no VM is idle
+    warm     {"ask": "warm", "hello": …, "vm_type": name, "count": n}   ← as `status`, once they are idle
+    drain    {"ask": "drain", "hello": …}                     ← as `status`, once every VM has a holder
 
 Who hangs up stops its run at once.
 """

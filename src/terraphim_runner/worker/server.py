@@ -156,15 +156,17 @@ class Worker:
             raise UsageError(f"there is no VM type '{name}'")
         wanted = self._settings.pool.min_idle.get(name, 1) if message["count"] is None else message["count"]
         self._pool.warm(self._settings.vm_type(name), wanted)
-        await self._settle()
+        while self._count(name, "idle") < wanted:
+            await self._pool.wait_changed()
 
     async def _empty(self) -> None:
         self._pool.drain()
-        await self._settle()
-
-    async def _settle(self) -> None:
-        while not self._pool.status().is_settled:
+        while any(not place.holder for place in self._pool.status().places):
             await self._pool.wait_changed()
+
+    def _count(self, vm_type: str, state: str) -> int:
+        places = self._pool.status().places
+        return sum(place.vm_type == vm_type and place.state == state for place in places)
 
     async def _run(self, asked: LocalRun, messages: AsyncIterator[dict[str, Any]], line: LineSocket) -> None:
         stream = line.socket.makefile("wb")
