@@ -31,7 +31,7 @@ ECHO = Command(("/bin/echo", "hello"), env={"PATH": "/usr/bin:/bin"})
 def make_provider(directory: Path) -> QemuProvider:
     """Make the user's provider, with a state directory of this run's own."""
     settings = load_settings({}, {**os.environ, "XDG_STATE_HOME": str(directory)}, HostCapacity.measure())
-    return make_qemu_provider(settings, SystemClock())
+    return make_qemu_provider(settings, SystemClock(), print)
 
 
 def limits(*, min_idle: int, max_total: int, refill_delay_s: float = 0.3) -> PoolLimits:

@@ -13,6 +13,8 @@ from terraphim_runner.settings.model import ProviderName
 from terraphim_runner.wiring.qemu import make_qemu_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from terraphim_runner.pool.observer import PoolObserver
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.preparation import VmPreparer
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 _REFILL_DELAY_S = 0.3
 
 
-def make_pool(settings: Settings, host: HostCapacity, clock: Clock, observer: PoolObserver = ignore) -> VmPool:
-    """Make a pool of the settings' provider.
+def make_pool(
+    settings: Settings,
+    host: HostCapacity,
+    clock: Clock,
+    inform: Callable[[str], None],
+    observer: PoolObserver = ignore,
+) -> VmPool:
+    """Make a pool of the settings' provider, which tells by `inform` what takes long.
 
     Raises:
         UsageError: it cannot prepare VMs.
     """
-    return VmPool(_make_preparer(settings, clock), clock, pool_limits(settings, host), observer)
+    return VmPool(_make_preparer(settings, clock, inform), clock, pool_limits(settings, host), observer)
 
 
 def pool_limits(settings: Settings, host: HostCapacity) -> PoolLimits:
@@ -47,10 +55,10 @@ def pool_limits(settings: Settings, host: HostCapacity) -> PoolLimits:
     )
 
 
-def _make_preparer(settings: Settings, clock: Clock) -> VmPreparer:
+def _make_preparer(settings: Settings, clock: Clock, inform: Callable[[str], None]) -> VmPreparer:
     match settings.provider:
         case ProviderName.QEMU:
-            return make_qemu_provider(settings, clock)
+            return make_qemu_provider(settings, clock, inform)
         case ProviderName.MEMORY:
             return MemoryProvider(clock)
         case _:

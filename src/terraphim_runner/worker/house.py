@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 
 from terraphim_runner.adapters.metrics.metrics import Metrics
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from terraphim_runner.settings.model import Settings
     from terraphim_runner.worker.server import LineWriter
 
+_log = structlog.get_logger(__name__)
+
 
 @asynccontextmanager
 async def open_worker(
@@ -42,7 +45,7 @@ async def open_worker(
         HostError: there is a worker already, or this machine lacks something.
     """
     metrics = Metrics()
-    pool = make_pool(settings, host, SystemClock(), pool_observer(metrics))
+    pool = make_pool(settings, host, SystemClock(), _log.warning, pool_observer(metrics))
     async with AsyncExitStack() as stack:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_alone(settings.state_dir))
