@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import anyio
 
 from terraphim_runner.adapters.qemu import guest_setup
-from terraphim_runner.domain.errors import RestoreFailed
+from terraphim_runner.adapters.qemu.tenancy import restore_errors
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.monitor import Monitor
+    from terraphim_runner.adapters.qemu.vmm import Vmm
     from terraphim_runner.domain.errors import InfraError
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.link.link_vm import LinkVm
@@ -25,10 +26,10 @@ class QemuPreparedVm:
     only takes the time of day.
     """
 
-    def __init__(self, vm: LinkVm, monitor: Monitor, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, vm: LinkVm, vmm: tuple[Vmm, Monitor], clock: Clock, timeout_s: float) -> None:
         """Take a clone that runs; `pause` it before anybody else gets it."""
         self._vm = vm
-        self._monitor = monitor
+        self._vmm, self._monitor = vmm
         self._clock = clock
         self._timeout_s = timeout_s
 
@@ -41,26 +42,20 @@ class QemuPreparedVm:
         """Warm up what the first command needs, then stop the processors.
 
         Raises:
-            RestoreFailed: it does not do it in time.
-            InfraError: it cannot be used.
+            RestoreFailed: it cannot be used, or does not do it in time.
         """
-        try:
-            with anyio.fail_after(self._timeout_s):
-                await guest_setup.warm_up_clone(self._vm.link, self._clock)
-                self._vm.link.pause_heart()
-                await self._monitor.pause()
-        except TimeoutError as exc:
-            raise RestoreFailed(f"{self.id} could not be prepared in {self._timeout_s:g} s") from exc
+        async with restore_errors(self._vmm, self._timeout_s):
+            await guest_setup.warm_up_clone(self._vm.link, self._clock)
+            self._vm.link.pause_heart()
+            await self._monitor.pause()
 
     async def activate(self) -> LinkVm:
         """Wake it: the time is on its way before the processors run."""
-        try:
-            with anyio.fail_after(self._timeout_s), single_error():
+        async with restore_errors(self._vmm, self._timeout_s):
+            with single_error():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(guest_setup.set_clock, self._vm.link, self._clock)
                     tasks.start_soon(self._monitor.resume)
-        except TimeoutError as exc:
-            raise RestoreFailed(f"{self.id} did not wake in {self._timeout_s:g} s") from exc
         self._vm.link.resume_heart()
         return self._vm
 

@@ -91,7 +91,7 @@ class QemuProvider:
     async def prepare(self, request: AllocationRequest) -> QemuPreparedVm:
         """Make a VM as `allocate` does, warm it up and stop its processors."""
         vm, _ = await self._make(request)
-        prepared = QemuPreparedVm(vm, self._held[vm.id].monitor, self._clock, self._config.restore_timeout_s)
+        prepared = QemuPreparedVm(vm, self._held[vm.id].vmm, self._clock, self._config.restore_timeout_s)
         try:
             await prepared.pause()
         except BaseException:

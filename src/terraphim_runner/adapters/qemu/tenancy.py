@@ -46,7 +46,7 @@ class Tenancy:
         self._is_released = anyio.Event()
         self._is_over = anyio.Event()
         self._trouble: Exception | None = None
-        self._monitor: Monitor | None = None
+        self._vmm: tuple[Vmm, Monitor] | None = None
 
     async def run(
         self, template: Template | None, *, task_status: TaskStatus[LinkVm] = TASK_STATUS_IGNORED
@@ -75,11 +75,11 @@ class Tenancy:
                 await self._vacate()
 
     @property
-    def monitor(self) -> Monitor:
-        """The VMM's monitor, once the VM was reported."""
-        if self._monitor is None:
+    def vmm(self) -> tuple[Vmm, Monitor]:
+        """The VMM and its monitor, once the VM was reported."""
+        if self._vmm is None:
             raise StateError("the VM was not brought up yet")
-        return self._monitor
+        return self._vmm
 
     async def release(self, timeout_s: float) -> None:
         """End the VM; return when nothing of it is left.
@@ -117,7 +117,7 @@ class Tenancy:
         overlay = new_overlay(files, self.slot.path, self._blueprint.disk_size)
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
             machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
-        self._monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+        self._vmm = machine.vmm, await stack.enter_async_context(open_monitor(machine.qmp))
         await machine.shake_hands()
         with _boot_errors(machine.vmm):
             await guest_setup.grow_root(machine.link)
@@ -132,9 +132,10 @@ class Tenancy:
             machine = await stack.enter_async_context(
                 run_machine(host, self.slot, parts, settings, template.guest.conversation)
             )
-        async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
-            self._monitor = await stack.enter_async_context(open_monitor(machine.qmp))
-            await self._monitor.load(state_fd)
+        async with restore_errors(machine.vmm, settings.handshake_timeout_s):
+            monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+            self._vmm = machine.vmm, monitor
+            await monitor.load(state_fd)
             await guest_setup.personalize(machine.link, self._clock)
         return machine
 
@@ -157,7 +158,8 @@ def _boot_errors(vmm: Vmm) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+async def restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+    """Say of whatever goes wrong inside that the clone did not come up, in time, with what is known of its VMM."""
     try:
         async with fail_after_running(timeout_s, vmm.stall):
             yield
