@@ -307,3 +307,20 @@ def test_a_worker_is_alone_survives_kill_9_and_ends_on_sigterm(
     gone = start("pool", "status", "--output", "json", env=env)
     assert "there is no worker" in gone.communicate(timeout=60)[1]
     assert gone.returncode == 69
+
+
+def test_the_metrics_of_one_run_are_written_to_a_file(
+    start: Callable[..., subprocess.Popen[str]], repository: Path, tmp_path: Path
+) -> None:
+    """Whoever cannot write there is told before anything runs."""
+    (repository / ".github/workflows/ci.yml").write_text(WORKFLOW.format("true"))
+    file = tmp_path / "run.prom"
+    good = start("run", "--metrics-file", str(file), env={"TERRAPHIM_PROVIDER": "memory"})
+    good.communicate(timeout=60)
+    bad = start("run", "--metrics-file", str(tmp_path / "no" / "run.prom"), env={"TERRAPHIM_PROVIDER": "memory"})
+    output, errors = bad.communicate(timeout=60)
+
+    assert good.returncode == 0
+    assert 'vm_allocation_total{outcome="success",vm_type="default"} 1.0' in file.read_text()
+    assert (bad.returncode, output) == (64, "")
+    assert "cannot write the metrics file" in errors
