@@ -8,7 +8,7 @@ import signal
 import socket
 import tempfile
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,7 @@ class World:
     worker: Worker
     ledger: LedgerFile
     repository: Path
+    hidden: list[str]  # from the worker's log
 
     def run(self, script: str = "true") -> LocalRun:
         return LocalRun(
@@ -112,11 +113,12 @@ async def a_world(home: Path, repository: Path) -> AsyncIterator[World]:
     clock = SystemClock()
     pool = VmPool(MemoryProvider(clock, answer), clock, pool_limits(settings, HOST))
     with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
+        hidden: list[str] = []
         engine = Engine(pool, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
         async with pool, open_sessions(engine, settings) as sessions, anyio.create_task_group() as tasks:
-            worker = Worker(settings, House(engine, sessions), pool, Writer)
+            worker = Worker(settings, House(engine, sessions), pool, open_writer=Writer, hide=hidden.append)
             tasks.start_soon(worker.serve, listener)
-            yield World(settings, worker, ledger, repository)
+            yield World(settings, worker, ledger, repository, hidden)
             tasks.cancel_scope.cancel()
 
 
@@ -138,6 +140,16 @@ async def test_a_run_is_handed_over_and_gets_a_warm_vm(world: World) -> None:
     assert result.conclusion is Conclusion.SUCCESS
     assert listener.events[-1] == result
     assert world.counts() == (1, 1)
+
+
+async def test_p8_the_workers_own_log_is_told_what_to_hide(world: World) -> None:
+    """Before the run begins; in events the run's own masker hides it."""
+    listener = Listener()
+    run = replace(world.run("echo ${{ secrets.TOKEN }}"), secrets={"TOKEN": "sesame-open"})
+    await run_wherever(run, world.settings, listener, Cancellation(), Masker())
+
+    assert world.hidden == ["sesame-open"]
+    assert "sesame-open" not in repr(listener.events)
 
 
 async def test_without_a_worker_a_run_gets_a_vm_of_its_own(state_home: Path, repository: Path) -> None:

@@ -48,12 +48,13 @@ def worker(provider: ProviderOption = None, metrics_address: MetricsOption = Non
     """
     host = HostCapacity.measure()
     settings = load_settings({"provider": provider, "metrics_address": metrics_address}, os.environ, host)
-    configure_log(settings.log_level, Masker(()))
-    anyio.run(_work, settings, host)
+    masker = Masker()
+    configure_log(settings.log_level, masker)
+    anyio.run(_work, settings, host, masker)
 
 
-async def _work(settings: Settings, host: HostCapacity) -> None:
-    async with open_worker(settings, host, Writer) as (opened, reconciled):
+async def _work(settings: Settings, host: HostCapacity, masker: Masker) -> None:
+    async with open_worker(settings, host, open_writer=Writer, hide=masker.add) as (opened, reconciled):
         if reconciled:
             _tell(f"released {count(len(reconciled), 'VM')} that earlier runs left when they were killed")
         wanted = ", ".join(f"{number} of {name}" for name, number in settings.pool.min_idle.items())

@@ -36,7 +36,11 @@ _log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def open_worker(
-    settings: Settings, host: HostCapacity, open_writer: Callable[[BinaryIO], LineWriter]
+    settings: Settings,
+    host: HostCapacity,
+    *,
+    open_writer: Callable[[BinaryIO], LineWriter],
+    hide: Callable[[str], None],
 ) -> AsyncIterator[tuple[Worker, tuple[VmId, ...]]]:
     """Give a worker that serves, and the VMs that it found left by dead runners; leaving releases everything.
 
@@ -53,7 +57,7 @@ async def open_worker(
         sessions = await stack.enter_async_context(open_sessions(engine, settings))
         watch_pool(metrics, pool)
         listener = stack.enter_context(listening(settings.state_dir))
-        worker = Worker(settings, House(engine, sessions), pool, open_writer)
+        worker = Worker(settings, House(engine, sessions), pool, open_writer=open_writer, hide=hide)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         if settings.metrics_address:

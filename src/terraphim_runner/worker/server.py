@@ -68,13 +68,20 @@ class Worker:
     """Answers on a socket until it is drained."""
 
     def __init__(
-        self, settings: Settings, house: House, pool: VmPool, open_writer: Callable[[BinaryIO], LineWriter]
+        self,
+        settings: Settings,
+        house: House,
+        pool: VmPool,
+        *,
+        open_writer: Callable[[BinaryIO], LineWriter],
+        hide: Callable[[str], None],
     ) -> None:
-        """Execute runs in `house`, whose provider is `pool`."""
+        """Execute runs in `house`, whose provider is `pool`; `hide` keeps a secret out of the worker's own log."""
         self._settings = settings
         self._house = house
         self._pool = pool
         self._open_writer = open_writer
+        self._hide = hide
         self._runs: list[_Run] = []
         self._is_closing = False
         self._is_idle = anyio.Event()
@@ -169,6 +176,8 @@ class Worker:
         return sum(place.vm_type == vm_type and place.state == state for place in places)
 
     async def _run(self, asked: LocalRun, messages: AsyncIterator[dict[str, Any]], line: LineSocket) -> None:
+        for secret in asked.secrets.values():
+            self._hide(secret)
         stream = line.socket.makefile("wb")
         writer = self._open_writer(stream)
         run = _Run(writer, str(asked.directory), self._house.engine.clock.monotonic_s())
