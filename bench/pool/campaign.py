@@ -7,6 +7,7 @@ end the ledger must be balanced and no VMM left.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 from bench.faults import leftover
 from bench.pool.site import VM_TYPE, limits, make_provider, run_script
 
@@ -201,6 +203,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="terraphim-pool-", dir="/var/tmp") as directory:
         os.environ["XDG_STATE_HOME"] = directory  # what every VMM inherits, so that it can be found
