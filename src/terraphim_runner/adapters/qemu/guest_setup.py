@@ -53,7 +53,7 @@ _WARM_UPS = (
 )
 
 
-# Under emulation, code that this very VMM has not run yet is slow; but what it has run is memory that every VM that
+# Under emulation, code that this very VMM has not run yet is slow; but what it has run is memory that each VM that
 # waits has for itself. Three times through two such steps cost 30 MiB more than once, and gained little.
 _FIRST_STEP = "/bin/true; /bin/echo"
 

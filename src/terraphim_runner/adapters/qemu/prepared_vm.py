@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
 from terraphim_runner.adapters.qemu import guest_setup
 from terraphim_runner.adapters.qemu.tenancy import restore_errors
-from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.monitor import Monitor
@@ -50,12 +47,10 @@ class QemuPreparedVm:
             await self._monitor.pause()
 
     async def activate(self) -> LinkVm:
-        """Wake it: the time is on its way before the processors run."""
+        """Let the processors run, and tell the time; nobody else can ask anything of it before."""
         async with restore_errors(self._vmm, self._timeout_s):
-            with single_error():
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(guest_setup.set_clock, self._vm.link, self._clock)
-                    tasks.start_soon(self._monitor.resume)
+            await self._monitor.resume()
+            await guest_setup.set_clock(self._vm.link, self._clock)
         self._vm.link.resume_heart()
         return self._vm
 
