@@ -30,10 +30,12 @@ _WORDS = {
     "greater_than": "must be more than {gt:g}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "string_pattern_mismatch": "must be HOST:PORT",
     "enum": "must be {expected}",
     "value_error": "{error}",
 }
+
+
+_FORMS = {"metrics_address": "must be HOST:PORT", "traces_endpoint": "must be an http or https address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def _message(kind: str, context: Mapping[str, Any], message: str, place: Place) -> str:
     if kind == "extra_forbidden":
         return "there is no such setting" + did_you_mean(place[-1], _known_names(place))
+    if kind == "string_pattern_mismatch":
+        return _FORMS[place[-1]]
     words = _WORDS.get(kind)
     return words.format(**context) if words else message[:1].lower() + message[1:]
 

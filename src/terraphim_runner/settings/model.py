@@ -108,6 +108,7 @@ class Settings(BaseModel):
     heartbeat_timeout_s: PositiveFloat = 30.0
     log_level: LogLevel = LogLevel.WARNING
     metrics_address: str = Field(default="", pattern=r"^$|^[\w.:\[\]-]+:\d{1,5}$")
+    traces_endpoint: str = Field(default="", pattern=r"^$|^https?://.")
     pool: PoolSettings = Field(default_factory=PoolSettings)
     vm_types: dict[str, VmTypeSettings]
     labels: dict[str, str]

@@ -15,9 +15,12 @@ from terraphim_runner.link.guest_link import LinkSettings
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.settings.model import ProviderName
 from terraphim_runner.wiring.qemu import make_qemu_provider
+from terraphim_runner.wiring.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from opentelemetry.trace import Tracer
 
     from terraphim_runner.adapters.metrics.metrics import Metrics
     from terraphim_runner.ports.clock import Clock
@@ -36,6 +39,7 @@ class Engine:
     clock: Clock
     groups: ConcurrencyGroups
     metrics: Metrics | None = None
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
@@ -55,9 +59,10 @@ async def open_engine(
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
+        tracer = stack.enter_context(tracing(settings))
         ledger = stack.enter_context(LedgerFile(settings.state_dir))
         entered = await stack.enter_async_context(provider or make_provider(settings, clock, inform))
-        yield Engine(entered, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock), metrics)
+        yield Engine(entered, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock), metrics, tracer)
 
 
 @asynccontextmanager

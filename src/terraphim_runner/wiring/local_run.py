@@ -160,6 +160,10 @@ async def _execute(request: RunRequest, house: House, sink: EventSink, cancellat
         from terraphim_runner.adapters.metrics.metered_sink import MeteredSink  # noqa: PLC0415  # most runs need none
 
         sink = MeteredSink(sink, engine.metrics, request.vm_type.name)
+    if engine.tracer is not None:
+        from terraphim_runner.adapters.tracing.traced_sink import TracedSink  # noqa: PLC0415  # an extra
+
+        sink = TracedSink(sink, engine.tracer)
     executor = WorkflowExecutor(house.sessions, engine.ledger, engine.clock, sink, engine.groups)
     return await executor.execute_workflow(request, cancellation)
 
