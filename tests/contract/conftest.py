@@ -16,6 +16,8 @@ from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.link.guest_link import LinkSettings
+from terraphim_runner.pool.limits import Need, PoolLimits
+from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from terraphim_runner.adapters.memory.vm import Call
+    from terraphim_runner.ports.preparation import VmPreparer
     from terraphim_runner.ports.vm import Vm
 
 SETTINGS = LinkSettings(linger_s=1.5)
@@ -53,6 +56,8 @@ def make_provider(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         match kind:
             case "memory":
                 return MemoryProvider(SystemClock(), _answer)
+            case "pool of memory" | "pool of qemu":
+                return VmPool(preparer(make(kind.removeprefix("pool of "))), SystemClock(), _POOL)
             case "process":
                 return ProcessProvider(tmp_path / "slots", SETTINGS)
             case _:
@@ -62,6 +67,14 @@ def make_provider(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return make
 
 
+def preparer(provider: object) -> VmPreparer:
+    """Take a provider that can prepare VMs for one."""
+    assert isinstance(provider, MemoryProvider | QemuProvider)
+    return provider
+
+
+_POOL = PoolLimits(budget=Need(100, 100_000), max_total=10, max_starting=2)
+_POOL_OF_QEMU = pytest.param("pool of qemu", marks=pytest.mark.vm)
 _REAL = ["process", pytest.param("qemu", marks=pytest.mark.vm)]
 
 
@@ -71,7 +84,7 @@ def request_for_vm() -> AllocationRequest:
     return AllocationRequest(VmType("small", "debian-12", cpus=1, memory_mib=512, disk_mib=1024))
 
 
-@pytest.fixture(params=["memory", *_REAL])
+@pytest.fixture(params=["memory", "pool of memory", *_REAL, _POOL_OF_QEMU])
 async def provider(request: pytest.FixtureRequest, make_provider: Make) -> AsyncIterator[VmProvider]:
     """Every provider, entered."""
     async with make_provider(request.param) as provider:

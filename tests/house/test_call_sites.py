@@ -15,8 +15,8 @@ def test_p1_only_the_session_manager_asks_a_provider_for_a_vm() -> None:
         if "adapters" not in path.parts and "allocate" in _called_attributes(path)
     }
 
-    # The witness of `verify` passes the session manager's call on to the provider it watches.
-    assert callers == {"session/manager.py", "verification/witness.py"}
+    # The pool and the witness of `verify` pass the session manager's call on to the provider behind them.
+    assert callers == {"session/manager.py", "pool/pool.py", "verification/witness.py"}
 
 
 def test_no_assert_statement_stands_in_the_package() -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import DEFAULT_LABELS, load_settings
-from terraphim_runner.settings.model import Settings, SizedLabelSettings, VmTypeSettings, WorkflowVmTypeSettings
+from terraphim_runner.settings.model import (
+    PoolSettings,
+    Settings,
+    SizedLabelSettings,
+    VmTypeSettings,
+    WorkflowVmTypeSettings,
+)
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
 _ROWS = dict(re.findall(r"^\| `([\w.]+)` \| (.+?) \|", _PAGE, re.MULTILINE))
@@ -19,6 +25,7 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
     tables = {f"vm_types.NAME.{name}" for name in VmTypeSettings.model_fields}
     tables |= {f"sized_labels.{name}" for name in SizedLabelSettings.model_fields}
     tables |= {f"workflow_vm_types.{name}" for name in WorkflowVmTypeSettings.model_fields}
+    tables |= {f"pool.{name}" for name in PoolSettings.model_fields}
 
     assert set(_ROWS) == set(Settings.model_fields) | tables
 
@@ -32,6 +39,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
         f"workflow_vm_types.{key}": field.default for key, field in WorkflowVmTypeSettings.model_fields.items()
     }
     real |= {f"sized_labels.{key}": value for key, value in settings["sized_labels"].items()}
+    real |= {f"pool.{key}": value for key, value in settings["pool"].items()}
     documented = {name: cell.strip("`") for name, cell in _ROWS.items() if cell.startswith("`")}
 
     for name, value in documented.items():

@@ -32,6 +32,8 @@ COMMANDS = {
     "list": CommandEntry("terraphim_runner.cli.list", "list_workflows"),
     "graph": CommandEntry("terraphim_runner.cli.graph", "graph"),
     "expr": CommandEntry("terraphim_runner.cli.expr", "expr"),
+    "worker": CommandEntry("terraphim_runner.cli.worker", "worker"),
+    "pool": CommandEntry("terraphim_runner.cli.pool", "app"),
     "image": CommandEntry("terraphim_runner.cli.image", "app"),
     "doctor": CommandEntry("terraphim_runner.cli.doctor", "doctor"),
     "verify": CommandEntry("terraphim_runner.cli.verify", "verify"),

@@ -26,11 +26,15 @@ from terraphim_runner.domain.event import Notice
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.masked_sink import MaskedSink
-from terraphim_runner.wiring.local_run import plan_local_run, run_locally
+from terraphim_runner.wiring.local_run import plan_local_run
+from terraphim_runner.wiring.metrics_file import measuring
+from terraphim_runner.worker.client import run_wherever
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from terraphim_runner.adapters.metrics.metrics import Metrics
     from terraphim_runner.cli.output import Output
     from terraphim_runner.cli.run_order import RunOrder
     from terraphim_runner.domain.event import RunFinished
@@ -40,12 +44,14 @@ if TYPE_CHECKING:
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def carry_out(local_run: LocalRun, settings: Settings, output: OutputFormat) -> int:
+def carry_out(
+    local_run: LocalRun, settings: Settings, output: OutputFormat, metrics_file: Path | None = None
+) -> int:
     """Run the workflow once and give the exit status."""
     masker = Masker(local_run.secrets.values())
     configure_log(settings.log_level, masker)
-    with open_output(output) as opened, hidden_secrets(masker):
-        code = anyio.run(_run_with_signals, local_run, settings, opened, masker)
+    with open_output(output) as opened, hidden_secrets(masker), measuring(metrics_file) as metrics:
+        code = anyio.run(_run_with_signals, local_run, settings, opened, masker, metrics)
     _raise_failure(opened)
     return code
 
@@ -104,23 +110,31 @@ async def _run_and_tell(
     typer.echo("watching for changes; Ctrl-C ends it", err=True)
 
 
-async def _run_with_signals(local_run: LocalRun, settings: Settings, output: Output, masker: Masker) -> int:
+async def _run_with_signals(
+    local_run: LocalRun, settings: Settings, output: Output, masker: Masker, metrics: Metrics | None
+) -> int:
     cancellation = Cancellation()
     code = INTERRUPTED
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_obey_signals, cancellation, tasks.cancel_scope, partial(_warn, output))
-        code = await _run(local_run, settings, output, cancellation, masker)
+        code = await _run(local_run, settings, output, cancellation, masker, metrics)
         tasks.cancel_scope.cancel()
     return code
 
 
 async def _run(
-    local_run: LocalRun, settings: Settings, output: Output, cancellation: Cancellation, masker: Masker
+    local_run: LocalRun,
+    settings: Settings,
+    output: Output,
+    cancellation: Cancellation,
+    masker: Masker,
+    metrics: Metrics | None = None,
 ) -> int:
     output.on_broken = cancellation.request
     try:
         with _with_text(local_run):
-            return exit_code(await run_locally(local_run, settings, output, cancellation, masker))
+            result = await run_wherever(local_run, settings, output, cancellation, masker, metrics=metrics)
+            return exit_code(result)
     except (WorkflowError, StateError):
         raise
     except RunnerError as error:

@@ -57,6 +57,7 @@ def run(
     list_: option.ListOption = False,
     watch: option.WatchOption = False,
     output: option.OutputOption = OutputFormat.AUTO,
+    metrics_file: option.MetricsFileOption = None,
 ) -> None:
     """Execute a workflow of this repository in a virtual machine of its own.
 
@@ -90,7 +91,7 @@ def run(
     elif watch:
         raise typer.Exit(keep_carrying_out(order, settings, output))
     else:
-        raise typer.Exit(carry_out(order.local_run(), settings, output))
+        raise typer.Exit(carry_out(order.local_run(), settings, output, metrics_file))
 
 
 def _values(name: str, given: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:

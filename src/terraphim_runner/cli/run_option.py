@@ -116,6 +116,15 @@ WatchOption = Annotated[
         "--watch", "-w", help="Run again whenever a file changes that git does not ignore; Ctrl-C ends it."
     ),
 ]
+MetricsFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file",
+        metavar="FILE",
+        help="Write the run's metrics there, for Prometheus' textfile collector. The run gets a VM of its own.",
+        show_default=False,
+    ),
+]
 OutputOption = Annotated[
     OutputFormat,
     typer.Option("--output", "-o", help="`auto` is a live view at a terminal and plain lines in a pipe."),

@@ -104,6 +104,7 @@ class GuestLink:
         self._failure: Callable[[], InfraError] | None = None
         self._is_closing = False
         self._heard = 0
+        self._is_paused = False
 
     # ------------------------------------------------------------ for callers
     @property
@@ -212,6 +213,15 @@ class GuestLink:
             self.forget(channel)
         if channel.failed is not None:
             raise FileTransferFailed(channel.failed.text)
+
+    def pause_heart(self) -> None:
+        """Expect nothing of the guest: it is about to be paused."""
+        self._is_paused = True
+
+    def resume_heart(self) -> None:
+        """Expect answers again: the guest runs."""
+        self._is_paused = False
+        self._heard += 1  # what it owed from before the pause is not overdue
 
     async def ping(self) -> None:
         """Return when the agent has answered."""
@@ -378,7 +388,8 @@ class GuestLink:
         while self._failure is None:
             with anyio.move_on_after(self.settings.heartbeat_interval_s):
                 await self.wait_lost()
-            await self._check_heart()
+            if not self._is_paused:
+                await self._check_heart()
 
     async def _check_heart(self) -> None:
         timeout_s, heard = self.settings.heartbeat_timeout_s, self._heard
@@ -386,7 +397,7 @@ class GuestLink:
             async with fail_after_running(timeout_s, self._stall):
                 await self.ping()
         except TimeoutError:
-            if heard == self._heard:
+            if heard == self._heard and not self._is_paused:
                 self.fail(lambda: MachineLost(f"the guest has not answered for {timeout_s:g} s"))
 
     async def _wait_until(self, is_met: Callable[[], bool], *, is_failure_fine: bool = False) -> None:

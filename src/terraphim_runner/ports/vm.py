@@ -20,7 +20,7 @@ from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
     from types import TracebackType
@@ -297,10 +297,20 @@ class Vm(Root, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SlotWish:
+    """Which slot a VM should get, where that can be had."""
+
+    prefer: int | None = None  # taken unless another process has it
+    avoid: Collection[int] = ()  # never taken; may grow until the slot is taken
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationRequest:
     """What a session asks of a provider."""
 
     vm_type: VmType
+    holder: str = ""  # who will have it, for people: a run's id
+    wish: SlotWish = SlotWish()
 
 
 @dataclass(frozen=True, slots=True)

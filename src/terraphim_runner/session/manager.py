@@ -126,7 +126,7 @@ class SessionManager:
         self._sessions[session.id] = session
         try:
             self._record(session, LedgerEvent.REQUESTED)
-            allocation = await self._provider.allocate(AllocationRequest(vm_type))
+            allocation = await self._provider.allocate(AllocationRequest(vm_type, run_id))
         except BaseException as error:
             self._forget(session.id)
             session.change(_end_for(error))

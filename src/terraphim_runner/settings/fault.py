@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.settings.model import (
+    PoolSettings,
     Settings,
     SizedLabelSettings,
     VmTypeSettings,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from terraphim_runner.settings.source import Place
 
 _TABLES: dict[str, type[BaseModel]] = {
+    "pool": PoolSettings,
     "vm_types": VmTypeSettings,
     "sized_labels": SizedLabelSettings,
     "workflow_vm_types": WorkflowVmTypeSettings,
@@ -44,6 +46,9 @@ _WORDS = {
     "enum": "must be {expected}",
     "value_error": "{error}",
 }
+
+
+_FORMS = {"metrics_address": "must be HOST:PORT", "traces_endpoint": "must be an http or https address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,13 @@ def contradictions(settings: Settings) -> list[Fault]:
         for place, name in _named_vm_types(settings)
         if name not in settings.vm_types
     ]
+    faults += [
+        Fault(("pool", "min_idle", name), f"there is no VM type {name!r}{did_you_mean(name, settings.vm_types)}")
+        for name in settings.pool.min_idle
+        if name not in settings.vm_types
+    ]
+    if settings.pool.max_total is not None and settings.pool.max_total < sum(settings.pool.min_idle.values()):
+        faults.append(Fault(("pool", "max_total"), "must be at least the sum of pool.min_idle"))
     if settings.heartbeat_timeout_s <= settings.heartbeat_interval_s:
         faults.append(Fault(("heartbeat_timeout_s",), "must be more than heartbeat_interval_s"))
     return faults
@@ -92,6 +104,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def _message(kind: str, context: Mapping[str, Any], message: str, place: Place) -> str:
     if kind == "extra_forbidden":
         return "there is no such setting" + did_you_mean(place[-1], _known_names(place))
+    if kind == "string_pattern_mismatch":
+        return _FORMS[place[-1]]
     words = _WORDS.get(kind)
     return words.format(**context) if words else message[:1].lower() + message[1:]
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
 from terraphim_runner.domain.quota import Quota
 from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.pool.limits import Reuse, Strategy
 from terraphim_runner.session.admission import WhenFull
 from terraphim_runner.workflow.sized_label import SizeRange
 
@@ -104,6 +105,20 @@ class WorkflowVmTypeSettings(BaseModel):
     vm_type: str
 
 
+class PoolSettings(BaseModel):
+    """The `[pool]` table: what a worker keeps ready."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_idle: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=lambda: {"default": 1})
+    max_total: int | None = Field(default=None, ge=1, le=1000)  # None: as many as may be idle and in use
+    max_age_s: PositiveFloat = 3600.0
+    strategy: Strategy = Strategy.LRU
+    reuse: Reuse = Reuse.RESET
+    overcommit_cpu: PositiveFloat = 4.0
+    overcommit_memory: PositiveFloat = 0.75
+
+
 class Settings(BaseModel):
     """Everything that can be set, with what holds where nothing is; made by `load_settings`, then unchangeable."""
 
@@ -125,6 +140,9 @@ class Settings(BaseModel):
     heartbeat_interval_s: PositiveFloat = 5.0
     heartbeat_timeout_s: PositiveFloat = 30.0
     log_level: LogLevel = LogLevel.WARNING
+    metrics_address: str = Field(default="", pattern=r"^$|^[\w.:\[\]-]+:\d{1,5}$")
+    traces_endpoint: str = Field(default="", pattern=r"^$|^https?://.")
+    pool: PoolSettings = Field(default_factory=PoolSettings)
     vm_types: dict[str, VmTypeSettings]
     labels: dict[str, str]
     sized_labels: SizedLabelSettings = SizedLabelSettings()

@@ -17,10 +17,14 @@ from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.model import ProviderName
 from terraphim_runner.wiring.qemu import make_qemu_provider
+from terraphim_runner.wiring.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from opentelemetry.trace import Tracer
+
+    from terraphim_runner.adapters.metrics.metrics import Metrics
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.concurrency_groups import ConcurrencyGroups
     from terraphim_runner.ports.ledger import Ledger
@@ -36,20 +40,31 @@ class Engine:
     ledger: Ledger
     clock: Clock
     groups: ConcurrencyGroups
+    metrics: Metrics | None = None
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings, inform: Callable[[str], None] = lambda _: None) -> AsyncIterator[Engine]:
-    """Start the provider, which tells by `inform` what takes long; leaving releases all it still holds.
+async def open_engine(
+    settings: Settings,
+    inform: Callable[[str], None] = lambda _: None,
+    *,
+    provider: VmProvider | None = None,
+    metrics: Metrics | None = None,
+) -> AsyncIterator[Engine]:
+    """Start the provider, by default the settings', which tells by `inform` what takes long.
+
+    Leaving releases all it still holds.
 
     Raises:
         HostError: this machine lacks something.
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
+        tracer = stack.enter_context(tracing(settings))
         ledger = stack.enter_context(LedgerFile(settings.state_dir))
-        provider = await stack.enter_async_context(make_provider(settings, clock, inform))
-        yield Engine(provider, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
+        entered = await stack.enter_async_context(provider or make_provider(settings, clock, inform))
+        yield Engine(entered, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock), metrics, tracer)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from terraphim_runner.executor.action_library import ActionLibrary
 from terraphim_runner.executor.empty_context import empty_references
 from terraphim_runner.executor.entitlement import gets_secrets
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
+from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.masked_sink import MaskedSink
 from terraphim_runner.executor.support import refuse_unsupported
 from terraphim_runner.expressions.value import to_string
@@ -40,13 +41,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from terraphim_runner.adapters.metrics.metrics import Metrics
     from terraphim_runner.domain.event import RunFinished
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.executor.cancellation import Cancellation
-    from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.action_store import ActionMapping, ActionStore
     from terraphim_runner.ports.event_sink import EventSink
+    from terraphim_runner.session.manager import SessionManager
     from terraphim_runner.settings.model import Settings
+    from terraphim_runner.wiring.engine import Engine
     from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.event_context import EventContext
     from terraphim_runner.workflow.run_plan import RunPlan
@@ -69,6 +72,14 @@ class LocalRun:
     variables: Mapping[str, str] = field(default_factory=dict)
     vm_type: str | None = None
     actions: Sequence[ActionMapping] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """An engine that is open, and who hands out its sessions: what all runs of a worker share."""
+
+    engine: Engine
+    sessions: SessionManager
 
 
 async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> RunPlan:
@@ -106,9 +117,17 @@ async def plan_local_run(run: LocalRun, settings: Settings, sink: EventSink) -> 
 
 
 async def run_locally(
-    run: LocalRun, settings: Settings, sink: EventSink, cancellation: Cancellation, masker: Masker
+    run: LocalRun,
+    settings: Settings,
+    sink: EventSink,
+    cancellation: Cancellation,
+    masker: Masker,
+    *,
+    metrics: Metrics | None = None,
 ) -> RunFinished:
-    """Plan and execute; the last event sent to `sink` is the result. `masker` knows what to hide in all of them.
+    """Plan and execute on a provider of its own; the last event sent to `sink` is the result.
+
+    `masker` knows what to hide in all events.
 
     Raises:
         WorkflowError | UsageError: as `plan_local_run`; also what we cannot run yet.
@@ -117,12 +136,37 @@ async def run_locally(
     masked = MaskedSink(sink, masker)
     request = await request_run(run, settings, masked, masker)
     inform = partial(_tell, masked, "info")
-    async with open_engine(settings, inform) as engine, open_sessions(engine, settings) as sessions:
+    async with (
+        open_engine(settings, inform, metrics=metrics) as engine,
+        open_sessions(engine, settings) as sessions,
+    ):
         if left := len(sessions.reconciled):
             vms = "a VM" if left == 1 else f"{left} VMs"
             _warn(masked, f"released {vms} that an earlier run left when it was killed")
-        executor = WorkflowExecutor(sessions, engine.ledger, engine.clock, sink, engine.groups)
-        return await executor.execute_workflow(request, cancellation)
+        return await _execute(request, House(engine, sessions), sink, cancellation)
+
+
+async def run_in_house(
+    run: LocalRun, settings: Settings, house: House, sink: EventSink, cancellation: Cancellation
+) -> RunFinished:
+    """Plan and execute on an engine that is open already; otherwise as `run_locally`."""
+    masker = Masker(run.secrets.values())
+    request = await request_run(run, settings, MaskedSink(sink, masker), masker)
+    return await _execute(request, house, sink, cancellation)
+
+
+async def _execute(request: RunRequest, house: House, sink: EventSink, cancellation: Cancellation) -> RunFinished:
+    engine = house.engine
+    if engine.metrics is not None:
+        from terraphim_runner.adapters.metrics.metered_sink import MeteredSink  # noqa: PLC0415  # most runs need none
+
+        sink = MeteredSink(sink, engine.metrics, request.vm_type.name)
+    if engine.tracer is not None:
+        from terraphim_runner.adapters.tracing.traced_sink import TracedSink  # noqa: PLC0415  # an extra
+
+        sink = TracedSink(sink, engine.tracer)
+    executor = WorkflowExecutor(house.sessions, engine.ledger, engine.clock, sink, engine.groups)
+    return await executor.execute_workflow(request, cancellation)
 
 
 async def request_run(run: LocalRun, settings: Settings, sink: EventSink, masker: Masker) -> RunRequest:

@@ -237,3 +237,14 @@ def test_a_workflow_gets_the_vm_type_of_the_first_table_that_matches(tmp_path: P
 def test_a_session_limit_that_is_set_is_obeyed(tmp_path: Path) -> None:
     """The machine's size is for those who say nothing."""
     assert _load("max_concurrent_sessions = 9", tmp_path=tmp_path).max_concurrent_sessions == 9
+
+
+def test_a_pool_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    """Unknown types, too small a maximum, unknown keys: each by its place."""
+    assert "pool.min_idle.larg: there is no VM type 'larg'" in _faults(
+        "[pool.min_idle]\nlarg = 1", tmp_path=tmp_path
+    )
+    told = _faults("[pool]\nmax_total = 1\nmin_idle = {default = 2}", tmp_path=tmp_path)
+    assert "pool.max_total: must be at least the sum of pool.min_idle" in told
+    assert "did you mean 'strategy'" in _faults("[pool]\nstrategi = 'lru'", tmp_path=tmp_path)
+    assert "metrics_address: must be HOST:PORT" in _faults("metrics_address = 'everywhere'", tmp_path=tmp_path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
+from collections import Counter, deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -11,7 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from terraphim_runner.adapters.memory.vm import MemoryVm, Script, succeed
-from terraphim_runner.domain.errors import StateError
+from terraphim_runner.domain.errors import InfraError, MachineLost, StateError
 from terraphim_runner.domain.ident import VmId
 from terraphim_runner.ports.vm import Allocation, AllocationSource
 
@@ -23,19 +24,47 @@ if TYPE_CHECKING:
 
     from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.ports.clock import Clock
-    from terraphim_runner.ports.vm import AllocationRequest
+    from terraphim_runner.ports.vm import AllocationRequest, SlotWish
 
 
 @dataclass(slots=True)
 class Faults:
     """What goes wrong: each error is raised once, by the next call."""
 
-    on_allocate: deque[Exception] = field(default_factory=deque)
+    on_allocate: deque[Exception] = field(default_factory=deque)  # or prepare
+    on_activate: deque[Exception] = field(default_factory=deque)
     on_release: deque[Exception] = field(default_factory=deque)
 
 
+class MemoryPreparedVm:
+    """A fake VM that nobody has yet."""
+
+    def __init__(self, vm: MemoryVm, faults: Faults) -> None:
+        """Wait with `vm`."""
+        self._vm = vm
+        self._faults = faults
+
+    @property
+    def id(self) -> VmId:
+        """Which VM this is."""
+        return self._vm.id
+
+    async def activate(self) -> MemoryVm:
+        """Give the VM."""
+        await anyio.lowlevel.checkpoint()
+        if self._faults.on_activate:
+            raise self._faults.on_activate.popleft()
+        self._vm.check()
+        return self._vm
+
+    async def wait_lost(self) -> InfraError:
+        """Wait until the VM is lost."""
+        await self._vm.lost.wait()
+        return MachineLost()
+
+
 class MemoryProvider:
-    """A `VmProvider` that keeps every promise of the contract and runs nothing."""
+    """A `VmPreparer` that keeps every promise of the contract and runs nothing."""
 
     name = "memory"
 
@@ -46,7 +75,7 @@ class MemoryProvider:
         self._allocation_s = allocation_s
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup | None = None
-        self._generations: list[int] = []
+        self._generations: Counter[int] = Counter()
         self._held: dict[int, MemoryVm] = {}
         self.faults = Faults()
         self.vm_usage: VmUsage | None = None  # what every VM is said to have used
@@ -67,19 +96,22 @@ class MemoryProvider:
         await self._stack.aclose()
 
     async def allocate(self, request: AllocationRequest) -> Allocation:
-        """Make a fake VM in the lowest free slot."""
-        del request
+        """Make a fake VM in the slot that is wished for, or the lowest free one."""
         started_s = self._clock.monotonic_s()
-        await self._clock.sleep_s(self._allocation_s)
-        if self.faults.on_allocate:
-            raise self.faults.on_allocate.popleft()
-        vm = self._occupy_slot()
+        vm = await self._make(request.wish)
         return Allocation(
             vm=vm,
             source=AllocationSource.RESTORED,
             is_reused_slot=vm.id.generation > 1,
             duration_s=self._clock.monotonic_s() - started_s,
         )
+
+    async def prepare(self, request: AllocationRequest) -> MemoryPreparedVm:
+        """Make a fake VM for later."""
+        return MemoryPreparedVm(await self._make(request.wish), self.faults)
+
+    async def sweep(self) -> None:
+        """Do nothing: nothing outlives the process."""
 
     async def release(self, vm_id: VmId) -> None:
         """Forget a VM."""
@@ -101,14 +133,19 @@ class MemoryProvider:
         await anyio.lowlevel.checkpoint()
         return [vm.id for vm in self._held.values()]
 
-    def _occupy_slot(self) -> MemoryVm:
+    async def _make(self, wish: SlotWish) -> MemoryVm:
+        await self._clock.sleep_s(self._allocation_s)
+        if self.faults.on_allocate:
+            raise self.faults.on_allocate.popleft()
+        return self._occupy_slot(wish)
+
+    def _occupy_slot(self, wish: SlotWish) -> MemoryVm:
         if self._tasks is None:
             raise StateError("allocate() before the provider was entered")
-        slot = next(number for number in range(1, len(self._held) + 2) if number not in self._held)
-        if slot > len(self._generations):
-            self._generations.append(0)
-        self._generations[slot - 1] += 1
-        vm = MemoryVm(VmId(slot, self._generations[slot - 1]), self._script, self._clock, self._tasks)
+        numbers = itertools.count(1) if wish.prefer is None else itertools.chain([wish.prefer], itertools.count(1))
+        slot = next(number for number in numbers if number not in self._held and number not in wish.avoid)
+        self._generations[slot] += 1
+        vm = MemoryVm(VmId(slot, self._generations[slot]), self._script, self._clock, self._tasks)
         self._held[slot] = vm
         self.vms.append(vm)
         return vm

@@ -151,7 +151,7 @@ class MemoryVm:
         self.clock = clock
         self.files: dict[str, bytes] = {}
         self.commands: list[Command] = []
-        self.is_lost = False
+        self.lost = anyio.Event()
         self.root_specs: list[RootSpec] = []  # every root that was asked for
         self.root_faults: deque[Exception] = deque()  # each is raised once, by the next `open_root`
         self._executions: list[MemoryExecution] = []
@@ -239,7 +239,7 @@ class MemoryVm:
 
     def lose(self) -> None:
         """Be gone from now on."""
-        self.is_lost = True
+        self.lost.set()
         for execution in self._executions:
             execution.vm_lost()
 
@@ -249,7 +249,7 @@ class MemoryVm:
         Raises:
             MachineLost: it is.
         """
-        if self.is_lost:
+        if self.lost.is_set():
             raise MachineLost
 
 

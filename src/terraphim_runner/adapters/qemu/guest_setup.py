@@ -53,6 +53,11 @@ _WARM_UPS = (
 )
 
 
+# Under emulation, code that this very VMM has not run yet is slow; but what it has run is memory that each VM that
+# waits has for itself. Three times through two such steps cost 30 MiB more than once, and gained little.
+_FIRST_STEP = "/bin/true; /bin/echo"
+
+
 async def grow_root(link: GuestLink) -> None:
     """Let the root file system fill its disk.
 
@@ -80,6 +85,21 @@ async def settle(link: GuestLink, clock: Clock) -> None:
     """Let the guest finish what it put off, or every clone would begin with that; nothing is asked of it after."""
     await link.sync()
     await clock.sleep_s(_SETTLE_S)
+
+
+async def warm_up_clone(link: GuestLink, clock: Clock) -> None:
+    """Run what a waiting clone will have to do at once when it is woken."""
+    await run_script(link, "runner", _FIRST_STEP)
+    await set_clock(link, clock)
+
+
+async def set_clock(link: GuestLink, clock: Clock) -> None:
+    """Tell a machine that was paused what time it is.
+
+    Raises:
+        InfraError: the guest cannot be used.
+    """
+    await link.personalize(unix_ns=int(clock.now().timestamp() * 1e9))
 
 
 async def read_environment(link: GuestLink) -> dict[str, str]:

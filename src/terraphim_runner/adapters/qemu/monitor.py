@@ -33,6 +33,14 @@ class Monitor:
         await self._ask("migrate-set-capabilities", {"capabilities": [_IGNORE_SHARED]})
         await self._ask("migrate-incoming", {"uri": f"fd:{state_fd}"})
 
+    async def pause(self) -> None:
+        """Stop the guest's processors."""
+        await self._ask("stop", {})
+
+    async def resume(self) -> None:
+        """Let the guest's processors go on."""
+        await self._ask("cont", {})
+
     async def save(self, state_fd: int) -> None:
         """Stop the guest, flush its disks and save its device state, all at one instant.
 

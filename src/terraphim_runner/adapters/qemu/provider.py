@@ -9,6 +9,7 @@ import anyio
 from terraphim_runner.adapters.qemu.config import BootSetting
 from terraphim_runner.adapters.qemu.host import Host
 from terraphim_runner.adapters.qemu.parts import Blueprint
+from terraphim_runner.adapters.qemu.prepared_vm import QemuPreparedVm
 from terraphim_runner.adapters.qemu.slot import Slots
 from terraphim_runner.adapters.qemu.template_shelf import TemplateShelf
 from terraphim_runner.adapters.qemu.tenancy import Tenancy
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
     from terraphim_runner.link.link_vm import LinkVm
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.image import ImageStore
-    from terraphim_runner.ports.vm import AllocationRequest
+    from terraphim_runner.ports.vm import AllocationRequest, SlotWish
 
 
 class QemuProvider:
-    """Implements `ports.vm.VmProvider` with QEMU microvm machines, cloned from templates.
+    """Implements `ports.preparation.VmPreparer` with QEMU microvm machines, cloned from templates.
 
     A clone that does not come up is tried once more, in another slot; then the template is removed, so that the
     next allocation makes a new one. Nothing falls back to a cold boot by itself.
@@ -89,12 +90,24 @@ class QemuProvider:
     async def allocate(self, request: AllocationRequest) -> Allocation:
         """Clone a VM of the type's template, or boot one if the setting says so."""
         started_s = self._clock.monotonic_s()
-        blueprint = Blueprint(self.host, self._images.find(request.vm_type.image), request.vm_type)
-        if self._config.boot is BootSetting.ALWAYS:
-            vm, source = await self._start(blueprint, await self._slots.acquire(), None), AllocationSource.BOOTED
-        else:
-            vm, source = await self._clone(blueprint), AllocationSource.RESTORED
+        vm, source = await self._make(request)
         return Allocation(vm, source, vm.id.generation > 1, self._clock.monotonic_s() - started_s)
+
+    async def prepare(self, request: AllocationRequest) -> QemuPreparedVm:
+        """Make a VM as `allocate` does, warm it up and stop its processors."""
+        vm, _ = await self._make(request)
+        prepared = QemuPreparedVm(vm, self._held[vm.id].vmm, self._clock, self._config.restore_timeout_s)
+        try:
+            await prepared.pause()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.release(vm.id)
+            raise
+        return prepared
+
+    async def sweep(self) -> None:
+        """Wipe the slots that nobody has."""
+        await self._slots.sweep()
 
     async def release(self, vm_id: VmId) -> None:
         """Destroy a VM and free its slot."""
@@ -118,13 +131,21 @@ class QemuProvider:
         """Tell where the files of a VM's slot are: its lock, generation, VMM's pid, console log."""
         return self._slots.directory(vm_id.slot)
 
-    async def _clone(self, blueprint: Blueprint) -> LinkVm:
+    async def _make(self, request: AllocationRequest) -> tuple[LinkVm, AllocationSource]:
+        blueprint = Blueprint(self.host, self._images.find(request.vm_type.image), request.vm_type)
+        wish = request.wish
+        if self._config.boot is BootSetting.ALWAYS:
+            slot = await self._slots.acquire(prefer=wish.prefer, avoid=wish.avoid)
+            return await self._start(blueprint, slot, None), AllocationSource.BOOTED
+        return await self._clone(blueprint, wish), AllocationSource.RESTORED
+
+    async def _clone(self, blueprint: Blueprint, wish: SlotWish) -> LinkVm:
         template = await self.templates.obtain(blueprint)
-        slot = await self._slots.acquire()
+        slot = await self._slots.acquire(prefer=wish.prefer, avoid=wish.avoid)
         try:
             return await self._start(blueprint, slot, template)
         except RestoreFailed:
-            slot = await self._slots.acquire(avoid={slot.number})
+            slot = await self._slots.acquire(avoid={slot.number, *wish.avoid})
         try:
             return await self._start(blueprint, slot, template)
         except RestoreFailed:

@@ -103,13 +103,13 @@ class Slots:
         """Tell where a slot's files are."""
         return self._root / str(number)
 
-    async def acquire(self, *, avoid: Container[int] = ()) -> Slot:
-        """Take the lowest free slot, cleaned, at its next generation.
+    async def acquire(self, *, prefer: int | None = None, avoid: Container[int] = ()) -> Slot:
+        """Take this slot or the lowest free one, cleaned, at its next generation.
 
         Raises:
             HostError: every slot is taken, or the directory cannot be written.
         """
-        for number in range(1, MAX_SLOTS + 1):
+        for number in (*(() if prefer is None else (prefer,)), *range(1, MAX_SLOTS + 1)):
             slot = None if number in avoid else self._try_lock(number)
             if slot is not None:
                 return await self._prepared(slot)
@@ -132,6 +132,20 @@ class Slots:
                 slot.free()
         elif _read_generation(self.directory(vm_id.slot)) == vm_id.generation:
             raise InfraError(f"{vm_id} is held by another process that is alive")
+
+    async def sweep(self) -> None:
+        """Wipe every slot that nobody has.
+
+        Raises:
+            InfraError: a VMM that was left does not die.
+        """
+        for path in list(self._root.glob("[0-9]*")):
+            slot = self._try_lock(int(path.name))
+            if slot is not None:
+                try:
+                    await slot.wipe()
+                finally:
+                    slot.free()
 
     async def _prepared(self, slot: Slot) -> Slot:
         try:

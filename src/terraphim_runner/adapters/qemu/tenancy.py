@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,7 +15,7 @@ from terraphim_runner.adapters.qemu.mailbox import Mailbox
 from terraphim_runner.adapters.qemu.metering import ProcessUsage
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
-from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed
+from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed, StateError
 from terraphim_runner.domain.usage import VmUsage
 from terraphim_runner.egress.gate import Gate
 from terraphim_runner.link.link_vm import LinkVm
@@ -24,7 +23,7 @@ from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from anyio.abc import TaskStatus
 
@@ -50,10 +49,10 @@ class Tenancy:
         self._clock = clock
         self._gates = gates
         self._gate = Gate()
-        self._meter: Callable[[], Awaitable[VmUsage]] | None = None
         self._is_released = anyio.Event()
         self._is_over = anyio.Event()
         self._trouble: Exception | None = None
+        self._running: tuple[RunningMachine, Monitor] | None = None
 
     async def run(
         self, template: Template | None, *, task_status: TaskStatus[LinkVm] = TASK_STATUS_IGNORED
@@ -81,6 +80,14 @@ class Tenancy:
             with anyio.CancelScope(shield=True):
                 await self._vacate()
 
+    @property
+    def vmm(self) -> tuple[Vmm, Monitor]:
+        """The VMM and its monitor, once the VM was reported."""
+        if self._running is None:
+            raise StateError("the VM was not brought up yet")
+        machine, monitor = self._running
+        return machine.vmm, monitor
+
     async def release(self, timeout_s: float) -> None:
         """End the VM; return when nothing of it is left.
 
@@ -99,9 +106,9 @@ class Tenancy:
         Raises:
             InfraError: it is gone.
         """
-        return None if self._meter is None else await self._meter()
-
-    async def _measure(self, machine: RunningMachine, monitor: Monitor) -> VmUsage:
+        if self._running is None:
+            return None
+        machine, monitor = self._running
         process = ProcessUsage.of(machine.vmm.pid)
         return VmUsage(
             process.cpu_s,
@@ -141,7 +148,7 @@ class Tenancy:
             machine = await stack.enter_async_context(running)
         monitor = await stack.enter_async_context(open_monitor(machine.qmp))
         await monitor.limit_io(quota.io_mib_s)
-        self._meter = partial(self._measure, machine, monitor)
+        self._running = machine, monitor
         await machine.shake_hands()
         with _boot_errors(machine.vmm):
             await guest_setup.grow_root(machine.link)
@@ -164,10 +171,10 @@ class Tenancy:
                 cpu_limit=quota.cpu_limit,
             )
             machine = await stack.enter_async_context(running)
-        async with _restore_errors(machine.vmm, settings.handshake_timeout_s):
+        async with restore_errors(machine.vmm, settings.handshake_timeout_s):
             monitor = await stack.enter_async_context(open_monitor(machine.qmp))
             await monitor.limit_io(quota.io_mib_s)
-            self._meter = partial(self._measure, machine, monitor)
+            self._running = machine, monitor
             await monitor.load(state_fd)
             await guest_setup.personalize(machine.link, self._clock)
         return machine
@@ -191,7 +198,8 @@ def _boot_errors(vmm: Vmm) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+async def restore_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+    """Say of whatever goes wrong inside that the clone did not come up, in time, with what is known of its VMM."""
     try:
         async with fail_after_running(timeout_s, vmm.stall):
             yield

@@ -1,0 +1,1 @@
+"""Traces for OpenTelemetry, made of events; needs the extra `otel`."""

@@ -1,0 +1,213 @@
+"""The worker's side of the socket: every connection is served by a task of its own."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+import structlog
+from anyio import to_thread
+
+from terraphim_runner.domain.errors import RunnerError, StateError, UsageError
+from terraphim_runner.domain.event import RunStarted
+from terraphim_runner.executor.cancellation import Cancellation
+from terraphim_runner.settings.load import DEFAULT_VM_TYPE
+from terraphim_runner.wiring.local_run import LocalRun, run_in_house
+from terraphim_runner.worker.line_socket import LineSocket, line_of
+from terraphim_runner.worker.message import RunStatus, WorkerStatus, difference, hello
+from terraphim_runner.worker.plain import event_to_plain, from_plain, to_plain
+from terraphim_runner.worker.told_error import error_to_plain
+
+if TYPE_CHECKING:
+    import socket as sockets
+    from collections.abc import AsyncIterator, Callable
+    from typing import BinaryIO
+
+    from terraphim_runner.domain.event import RunEvent
+    from terraphim_runner.pool.pool import VmPool
+    from terraphim_runner.settings.model import Settings
+    from terraphim_runner.wiring.local_run import House
+
+_log = structlog.get_logger(__name__)
+
+
+class LineWriter(Protocol):
+    """Writes lines in order, from a thread of its own: who writes never waits, and nothing is lost."""
+
+    def write(self, text: str) -> None:
+        """Queue whole lines."""
+        ...
+
+    def close(self) -> None:
+        """Wait until everything is written, or nobody reads any more."""
+        ...
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run in the worker, as an `EventSink`: what happens in it goes to who asked for it."""
+
+    writer: LineWriter
+    directory: str
+    since_s: float
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    run_id: str = ""
+    file: str = ""
+
+    def emit(self, event: RunEvent) -> None:
+        """Send one event."""
+        if isinstance(event, RunStarted):
+            self.run_id, self.file = event.run_id, event.file
+        self.writer.write(line_of({"event": event_to_plain(event)}))
+
+
+class Worker:
+    """Answers on a socket until it is drained."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        house: House,
+        pool: VmPool,
+        *,
+        open_writer: Callable[[BinaryIO], LineWriter],
+        hide: Callable[[str], None],
+    ) -> None:
+        """Execute runs in `house`, whose provider is `pool`; `hide` keeps a secret out of the worker's own log."""
+        self._settings = settings
+        self._house = house
+        self._pool = pool
+        self._open_writer = open_writer
+        self._hide = hide
+        self._runs: list[_Run] = []
+        self._is_closing = False
+        self._is_idle = anyio.Event()
+
+    async def serve(self, listener: sockets.socket) -> None:
+        """Accept and answer; cancelling this ends every run at once."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await anyio.wait_readable(listener)
+                connection, _ = listener.accept()
+                tasks.start_soon(self._answer, LineSocket(connection))
+
+    async def drain(self) -> None:
+        """Take no run any more, let those there are come to their end; return then."""
+        self._is_closing = True
+        self._pool.drain()
+        while self._runs:
+            self._is_idle = anyio.Event()
+            await self._is_idle.wait()
+
+    def status(self) -> WorkerStatus:
+        """Describe the worker at this instant."""
+        now_s = self._house.engine.clock.monotonic_s()
+        return WorkerStatus(
+            pid=os.getpid(),
+            provider=self._pool.name,
+            pool=self._pool.status(),
+            runs=tuple(RunStatus(r.run_id, r.file, r.directory, now_s - r.since_s) for r in self._runs),
+            queued=self._house.sessions.statistics().waiting,
+        )
+
+    async def _answer(self, line: LineSocket) -> None:
+        try:
+            if line.peer_uid not in {0, os.getuid()}:
+                _log.warning("a stranger was turned away", uid=line.peer_uid)
+                return
+            messages = line.messages()
+            async for message in messages:
+                await self._obey(message, messages, line)
+                if message["ask"] == "run":  # the connection was for it
+                    return
+        except (OSError, ValueError, KeyError, TypeError) as error:  # the other end is gone, or talks nonsense
+            _log.info("a connection ended", error=f"{type(error).__name__}: {error}")
+        finally:
+            line.close()
+
+    async def _obey(
+        self, message: dict[str, Any], messages: AsyncIterator[dict[str, Any]], line: LineSocket
+    ) -> None:
+        ours = hello(self._settings)
+        match message["ask"]:
+            case "run" if why := difference(message.get("hello"), ours) or self._unwilling():
+                line.send({"refused": why})
+            case "run":
+                await self._run(from_plain(LocalRun, message["run"]), messages, line)
+            case "status":
+                self._send_status(line)
+            case "warm" | "drain" as wanted:
+                try:
+                    await (self._warm(message) if wanted == "warm" else self._empty())
+                except RunnerError as error:
+                    line.send({"error": error_to_plain(error)})
+                else:
+                    self._send_status(line)
+            case unknown:
+                raise ValueError(f"nobody can {unknown!r}")
+
+    def _unwilling(self) -> str | None:
+        if self._is_closing:
+            return "it is about to end"
+        return "its pool was drained" if self._pool.status().is_draining else None
+
+    def _send_status(self, line: LineSocket) -> None:
+        line.send({"status": to_plain(self.status())})
+
+    async def _warm(self, message: dict[str, Any]) -> None:
+        name = message["vm_type"] or DEFAULT_VM_TYPE
+        if name not in self._settings.vm_types:
+            raise UsageError(f"there is no VM type '{name}'")
+        wanted = self._settings.pool.min_idle.get(name, 1) if message["count"] is None else message["count"]
+        self._pool.warm(self._settings.vm_type(name), wanted)
+        while self._count(name, "idle") < wanted:
+            await self._pool.wait_changed()
+
+    async def _empty(self) -> None:
+        self._pool.drain()
+        while any(not place.holder for place in self._pool.status().places):
+            await self._pool.wait_changed()
+
+    def _count(self, vm_type: str, state: str) -> int:
+        places = self._pool.status().places
+        return sum(place.vm_type == vm_type and place.state == state for place in places)
+
+    async def _run(self, asked: LocalRun, messages: AsyncIterator[dict[str, Any]], line: LineSocket) -> None:
+        for secret in asked.secrets.values():
+            self._hide(secret)
+        stream = line.socket.makefile("wb")
+        writer = self._open_writer(stream)
+        run = _Run(writer, str(asked.directory), self._house.engine.clock.monotonic_s())
+        self._runs.append(run)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._listen, run, messages, tasks.cancel_scope)
+                writer.write(line_of(await self._execute(asked, run)))
+                tasks.cancel_scope.cancel()
+        finally:
+            self._runs.remove(run)
+            self._is_idle.set()
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(writer.close)
+            with suppress(OSError):  # what could not be written is nobody's any more
+                stream.close()
+
+    async def _execute(self, asked: LocalRun, run: _Run) -> dict[str, Any]:
+        try:
+            await run_in_house(asked, self._settings, self._house, run, run.cancellation)
+        except RunnerError as error:
+            return {"error": error_to_plain(error)}
+        except Exception as error:  # noqa: BLE001  # a bug that one run meets is not to end those of others
+            _log.exception("a run ended with a bug")
+            return {"error": error_to_plain(StateError(f"{type(error).__name__}: {error}"))}
+        return {"finished": True}
+
+    async def _listen(self, run: _Run, messages: AsyncIterator[dict[str, Any]], scope: anyio.CancelScope) -> None:
+        with suppress(OSError, ValueError):
+            async for message in messages:
+                if message.get("ask") == "cancel":
+                    run.cancellation.request()
+        scope.cancel()  # hung up
