@@ -8,8 +8,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.budget import Budget
 from terraphim_runner.domain.vm_type import VmType
-from terraphim_runner.pool.limits import Need, PoolLimits
+from terraphim_runner.pool.limits import PoolLimits
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.vm import AllocationRequest, Command
 from terraphim_runner.settings.host import HostCapacity
@@ -37,7 +38,7 @@ def make_provider(directory: Path) -> QemuProvider:
 def limits(*, min_idle: int, max_total: int, refill_delay_s: float = 0.3) -> PoolLimits:
     """Give limits in which only these numbers matter."""
     return PoolLimits(
-        budget=Need(1000, 1_000_000),
+        budget=Budget(1000, 1_000_000),
         max_total=max_total,
         max_starting=2,
         min_idle={VM_TYPE: min_idle},

@@ -14,9 +14,10 @@ from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.budget import Budget
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.link.guest_link import LinkSettings
-from terraphim_runner.pool.limits import Need, PoolLimits
+from terraphim_runner.pool.limits import PoolLimits
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider
 
@@ -73,7 +74,7 @@ def preparer(provider: object) -> VmPreparer:
     return provider
 
 
-_POOL = PoolLimits(budget=Need(100, 100_000), max_total=10, max_starting=2)
+_POOL = PoolLimits(budget=Budget(100, 100_000), max_total=10, max_starting=2)
 _POOL_OF_QEMU = pytest.param("pool of qemu", marks=pytest.mark.vm)
 _REAL = ["process", pytest.param("qemu", marks=pytest.mark.vm)]
 

@@ -10,7 +10,8 @@ from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrenc
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.pool.limits import Need, PoolLimits
+from terraphim_runner.domain.budget import Budget
+from terraphim_runner.pool.limits import PoolLimits
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.verification.laboratory import Laboratory
 from terraphim_runner.verification.scenario import SCENARIOS
@@ -27,7 +28,7 @@ async def test_p5_verify_holds_through_a_pool(qemu_config: QemuConfig, images: I
     """The scenario of `verify`: same slot, next generation, no file, no process, no secret."""
     clock = SystemClock()
     name = "two workflows one after the other, one slot"
-    limits = PoolLimits(budget=Need(10, 10_000), max_total=1, min_idle={small: 1})
+    limits = PoolLimits(budget=Budget(10, 10_000), max_total=1, min_idle={small: 1})
     async with VmPool(QemuProvider(qemu_config, images, clock), clock, limits) as pool:
         while not pool.status().is_settled:
             await pool.wait_changed()

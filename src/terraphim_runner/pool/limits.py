@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from terraphim_runner.domain.budget import Budget
     from terraphim_runner.domain.vm_type import VmType
 
 
@@ -27,27 +28,11 @@ class Reuse(Enum):
     NEVER = "never"  # it is left empty for as long as this pool lives
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Processors and memory, of a VM or of a whole host."""
-
-    cpus: float = 0.0
-    memory_mib: float = 0.0
-
-    def __add__(self, other: Need) -> Need:
-        """Give both together."""
-        return Need(self.cpus + other.cpus, self.memory_mib + other.memory_mib)
-
-    def fits(self, budget: Need) -> bool:
-        """Tell whether `budget` has room for it."""
-        return self.cpus <= budget.cpus and self.memory_mib <= budget.memory_mib
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
     """What the operator allows."""
 
-    budget: Need  # the host's processors and memory, each times its overcommit factor
+    budget: Budget  # what all VMs together may be promised
     max_total: int  # VMs at one instant, whatever they do
     max_starting: int = 1  # VMs that are being restored at one instant: more only slow each other down
     min_idle: Mapping[VmType, int] = field(default_factory=dict)  # in order of importance

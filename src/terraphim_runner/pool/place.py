@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.budget import Share
 from terraphim_runner.domain.errors import StateError
-from terraphim_runner.pool.limits import Need
 
 if TYPE_CHECKING:
     from terraphim_runner.domain.ident import VmId
@@ -67,12 +67,7 @@ class Place:
         self.since_s = now_s
 
     @property
-    def need(self) -> Need:
+    def need(self) -> Share:
         """What it takes of the host now: a paused VM has memory, and uses no processor."""
         cpus = 0 if self.is_paused else self.vm_type.cpus
-        return Need(cpus, self.vm_type.memory_mib)
-
-
-def need_of(vm_type: VmType) -> Need:
-    """Give what a VM of this type takes of the host while it runs."""
-    return Need(vm_type.cpus, vm_type.memory_mib)
+        return Share(cpus, self.vm_type.memory_mib)

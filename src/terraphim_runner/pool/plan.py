@@ -18,8 +18,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from terraphim_runner.pool.limits import Need, Strategy
-from terraphim_runner.pool.place import STARTING, PlaceState, need_of
+from terraphim_runner.domain.budget import Share
+from terraphim_runner.pool.limits import Strategy
+from terraphim_runner.pool.place import STARTING, PlaceState
 from terraphim_runner.pool.state import starting
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class _Planner:
         self._state = state
         self._now_s = now_s
         self._actions: list[Action] = []
-        self._kept = Need()  # for requests that wait for room: nobody younger gets it
+        self._kept = Share()  # for requests that wait for room: nobody younger gets it
         self._kept_places = 0
 
     def decide(self) -> list[Action]:
@@ -98,13 +99,13 @@ class _Planner:
 
     def _serve(self, ticket: Ticket, supply: Counter[VmType]) -> None:
         idle = self._state.having(PlaceState.IDLE, vm_type=ticket.vm_type)
-        need = need_of(ticket.vm_type)
+        need = Share.of(ticket.vm_type)
         if idle and self._has_cpus(need):
             place = choose(idle, self._state.limits.strategy, self._state.last_slot)
             self._state.promise(place, ticket, self._now_s)
             self._actions.append(Wake(place, ticket))
         elif idle:
-            self._kept += Need(cpus=need.cpus)  # its VM is there; it waits for processors
+            self._kept += Share(cpus=need.cpus)  # its VM is there; it waits for processors
         elif supply[ticket.vm_type]:
             supply[ticket.vm_type] -= 1
         elif self._has_room(need):
@@ -123,29 +124,29 @@ class _Planner:
         since_s = self._state.short_since_s.setdefault(vm_type, self._now_s)
         is_due = self._now_s >= since_s + self._state.limits.refill_delay_s
         is_failing = not self._state.backoff(vm_type).is_over(self._now_s)
-        while missing > 0 and is_due and not is_failing and self._has_room(need_of(vm_type)):
+        while missing > 0 and is_due and not is_failing and self._has_room(Share.of(vm_type)):
             place = self._state.start(vm_type, PlaceState.PREPARING, None, self._now_s)
             self._actions.append(Prepare(place, self._state.wish()))
             missing -= 1
 
-    def _has_cpus(self, need: Need) -> bool:
+    def _has_cpus(self, need: Share) -> bool:
         return (self._state.used() + self._kept).cpus + need.cpus <= self._state.limits.budget.cpus
 
-    def _has_room(self, need: Need) -> bool:
+    def _has_room(self, need: Share) -> bool:
         limits = self._state.limits
         return (
             starting(self._state) < limits.max_starting
             and len(self._state.places) + self._kept_places < limits.max_total
-            and (self._state.used() + self._kept + need).fits(limits.budget)
+            and limits.budget.holds(self._state.used() + self._kept + need)
         )
 
-    def _make_room(self, need: Need) -> None:
+    def _make_room(self, need: Share) -> None:
         """Destroy idle VMs, oldest first, until the request fits once all that is ending is gone."""
         idle = sorted(self._state.having(PlaceState.IDLE), key=lambda place: place.ready_s)
         while idle and not self._fits_soon(need):
             self._state.discard(idle.pop(0), self._now_s)
 
-    def _fits_soon(self, need: Need) -> bool:
+    def _fits_soon(self, need: Share) -> bool:
         limits = self._state.limits
         staying = [place for place in self._state.places if place.state is not PlaceState.ENDING]
         memory_mib = sum(place.need.memory_mib for place in staying) + self._kept.memory_mib + need.memory_mib

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.budget import Share
 from terraphim_runner.domain.errors import HostError, SessionRefused, StateError
 from terraphim_runner.pool.backoff import Backoff
-from terraphim_runner.pool.limits import Need, Reuse
-from terraphim_runner.pool.place import STARTING, Place, PlaceState, need_of
+from terraphim_runner.pool.limits import Reuse
+from terraphim_runner.pool.place import STARTING, Place, PlaceState
 from terraphim_runner.ports.vm import SlotWish
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ class PoolState:
         """List the places in one of these states, of this type or of all."""
         return [p for p in self.places if p.state in states and (vm_type is None or p.vm_type == vm_type)]
 
-    def used(self) -> Need:
+    def used(self) -> Share:
         """Tell what all VMs together take of the host."""
-        return sum((place.need for place in self.places), Need())
+        return Share.total(place.need for place in self.places)
 
     def backoff(self, vm_type: VmType) -> Backoff:
         """Tell how restores of this type fare."""
@@ -91,12 +92,10 @@ class PoolState:
         """
         if self.is_draining:
             raise SessionRefused("the pool is being drained", hint="terraphim-runner pool warm opens it again")
-        need, budget = need_of(vm_type), self.limits.budget
-        if not need.fits(budget):
+        if (shortage := self.limits.budget.shortage(Share.of(vm_type))) is not None:
             raise HostError(
-                f"a VM of type '{vm_type.name}' needs {need.cpus:g} processors and {need.memory_mib:g} MiB; "
-                f"this host's budget is {budget.cpus:g} and {budget.memory_mib:g} MiB",
-                hint="make the VM type smaller, or raise pool.overcommit_cpu or pool.overcommit_memory",
+                f"a VM of type '{vm_type.name}' needs more than this machine's budget: {shortage}",
+                hint="choose a smaller VM type, or raise cpu_overcommit or memory_overcommit",
             )
         self._last_ticket += 1
         ticket = self.waiting[self._last_ticket] = Ticket(self._last_ticket, vm_type, holder, now_s)

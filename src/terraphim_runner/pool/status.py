@@ -11,7 +11,7 @@ from terraphim_runner.pool.place import PlaceState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from terraphim_runner.pool.limits import Need
+    from terraphim_runner.domain.budget import Budget, Share
     from terraphim_runner.pool.state import PoolState
 
 
@@ -35,8 +35,8 @@ class PoolStatus:
     waiting: Mapping[str, int]  # requests by VM type
     min_idle: Mapping[str, int]
     max_total: int
-    used: Need
-    budget: Need
+    used: Share
+    budget: Budget
     strategy: str
     reuse: str
     is_draining: bool

@@ -115,8 +115,6 @@ class PoolSettings(BaseModel):
     max_age_s: PositiveFloat = 3600.0
     strategy: Strategy = Strategy.LRU
     reuse: Reuse = Reuse.RESET
-    overcommit_cpu: PositiveFloat = 4.0
-    overcommit_memory: PositiveFloat = 0.75
 
 
 class Settings(BaseModel):

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.domain.errors import UsageError
-from terraphim_runner.pool.limits import Need, PoolLimits
+from terraphim_runner.pool.limits import PoolLimits
 from terraphim_runner.pool.observer import ignore
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.settings.model import ProviderName
+from terraphim_runner.wiring.engine import budget
 from terraphim_runner.wiring.qemu import make_qemu_provider
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def pool_limits(settings: Settings, host: HostCapacity) -> PoolLimits:
     pool = settings.pool
     in_use = settings.max_concurrent_sessions
     return PoolLimits(
-        budget=Need(host.cpus * pool.overcommit_cpu, host.memory_mib * pool.overcommit_memory),
+        budget=budget(settings, host),
         max_total=sum(pool.min_idle.values()) + in_use if pool.max_total is None else pool.max_total,
         max_starting=host.cpus,
         min_idle={settings.vm_type(name): count for name, count in pool.min_idle.items()},

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from terraphim_runner.domain import conclusion, diagnostic, event, ident
+from terraphim_runner.domain import budget, conclusion, diagnostic, event, ident, usage
 from terraphim_runner.domain.event import RunEvent
 from terraphim_runner.pool import limits, status
 from terraphim_runner.ports import action_store
@@ -22,6 +22,7 @@ from terraphim_runner.workflow import matrix_choice
 _EVENTS = {kind.__name__: kind for kind in typing.get_args(RunEvent)}
 # Names that annotations use and their modules import for type checkers only.
 _NAMES = {
+    **vars(budget),
     **vars(conclusion),
     **vars(diagnostic),
     **vars(event),
@@ -30,6 +31,7 @@ _NAMES = {
     **vars(matrix_choice),
     **vars(limits),
     **vars(status),
+    **vars(usage),
     **{name: getattr(abstract, name) for name in ("Mapping", "Sequence", "Collection")},
     "datetime": datetime,
     "Path": Path,

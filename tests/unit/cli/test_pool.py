@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from terraphim_runner.cli.pool import status_lines
-from terraphim_runner.pool.limits import Need
+from terraphim_runner.domain.budget import Budget, Share
 from terraphim_runner.pool.status import PlaceStatus, PoolStatus
 from terraphim_runner.worker.message import RunStatus, WorkerStatus
 
@@ -19,8 +19,8 @@ def a_status(*, is_draining: bool = False) -> WorkerStatus:
         waiting={"large": 2},
         min_idle={"default": 1, "large": 0},
         max_total=4,
-        used=Need(3, 5120),
-        budget=Need(8, 12000),
+        used=Share(3, 5120),
+        budget=Budget(8, 12000),
         strategy="mru",
         reuse="reset",
         is_draining=is_draining,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from terraphim_runner.domain.budget import Budget
 from terraphim_runner.domain.errors import HostError, SessionRefused, StateError
 from terraphim_runner.domain.ident import VmId
 from terraphim_runner.domain.vm_type import VmType
-from terraphim_runner.pool.limits import Need, PoolLimits, Reuse, Strategy
+from terraphim_runner.pool.limits import PoolLimits, Reuse, Strategy
 from terraphim_runner.pool.place import PlaceState
 from terraphim_runner.pool.plan import Destroy, Prepare, Restore, Wake, next_due_s
 from terraphim_runner.pool.plan import plan as decide
@@ -25,7 +26,7 @@ B = VmType("b", "image", cpus=2, memory_mib=300, disk_mib=1)
 
 
 def state(**limits: Any) -> PoolState:
-    defaults: dict[str, Any] = {"budget": Need(10, 1000), "max_total": 5, "max_starting": 5}
+    defaults: dict[str, Any] = {"budget": Budget(10, 1000), "max_total": 5, "max_starting": 5}
     return PoolState(PoolLimits(**defaults | limits))
 
 
@@ -93,14 +94,14 @@ def test_the_idle_minimum_counts_idle_vms_only() -> None:
 
 def test_memory_is_never_oversubscribed() -> None:
     """Nine of a hundred do not fit into eight hundred."""
-    pool = state(budget=Need(100, 800), max_total=100, max_starting=100, min_idle={A: 9})
+    pool = state(budget=Budget(100, 800), max_total=100, max_starting=100, min_idle={A: 9})
 
     assert kinds(plan(pool, 0)) == [Prepare] * 8
 
 
 def test_a_paused_vm_uses_no_processor_but_waits_for_one() -> None:
     """With both processors taken, the idle VM is not woken."""
-    pool = state(budget=Need(2, 1000))
+    pool = state(budget=Budget(2, 1000))
     pool.ask(B, "big", 0)
     restore = plan(pool, 0)[0]
     pool.started(restore.place, VmId(1, 1), 0)
@@ -129,7 +130,7 @@ def test_idle_vms_of_other_types_make_room_for_a_request() -> None:
 
 def test_a_later_request_does_not_overtake_one_that_waits_for_room() -> None:
     """The large one would starve if small ones took what becomes free."""
-    pool = state(budget=Need(10, 300))
+    pool = state(budget=Budget(10, 300))
     pool.ask(A, "run-1", 0)
     held = plan(pool, 0)[0].place
     pool.started(held, VmId(1, 1), 0)
@@ -145,7 +146,7 @@ def test_a_later_request_does_not_overtake_one_that_waits_for_room() -> None:
 def test_what_can_never_fit_is_refused_at_once() -> None:
     """Waiting would be for ever."""
     with pytest.raises(HostError, match="budget"):
-        state(budget=Need(1, 1000)).ask(B, "run-1", 0)
+        state(budget=Budget(1, 1000)).ask(B, "run-1", 0)
 
 
 def test_restores_ahead_of_time_back_off_and_requests_do_not() -> None:

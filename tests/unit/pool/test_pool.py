@@ -10,9 +10,10 @@ import pytest
 
 from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.memory.provider import MemoryProvider
+from terraphim_runner.domain.budget import Budget
 from terraphim_runner.domain.errors import MachineLost, RestoreFailed
 from terraphim_runner.domain.vm_type import VmType
-from terraphim_runner.pool.limits import Need, PoolLimits
+from terraphim_runner.pool.limits import PoolLimits
 from terraphim_runner.pool.observer import Happening
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.vm import AllocationRequest, AllocationSource
@@ -33,7 +34,7 @@ class World:
         self.clock = ManualClock()
         self.provider = MemoryProvider(self.clock, allocation_s=1.0)
         self.seen: list[Happening] = []
-        limits = PoolLimits(budget=Need(10, 1000), max_total=3, max_starting=3, min_idle={VM_TYPE: min_idle})
+        limits = PoolLimits(budget=Budget(10, 1000), max_total=3, max_starting=3, min_idle={VM_TYPE: min_idle})
         self.pool = VmPool(self.provider, self.clock, limits, lambda happening, _: self.seen.append(happening))
 
     def states(self) -> list[str]:

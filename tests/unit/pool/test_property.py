@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from terraphim_runner.adapters.memory.clock import ManualClock, wait_quiet
 from terraphim_runner.adapters.memory.ledger import MemoryLedger
 from terraphim_runner.adapters.memory.provider import MemoryProvider
+from terraphim_runner.domain.budget import Budget
 from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed, RunnerError, SessionRefused
 from terraphim_runner.domain.ident import RunId
 from terraphim_runner.domain.state import SessionState
 from terraphim_runner.domain.vm_type import VmType
-from terraphim_runner.pool.limits import Need, PoolLimits, Reuse, Strategy
+from terraphim_runner.pool.limits import PoolLimits, Reuse, Strategy
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.ledger import LedgerEvent
 from terraphim_runner.session.manager import SessionLimits, SessionManager
@@ -282,7 +283,7 @@ _NAMES = [
 
 LIMITS = st.builds(
     PoolLimits,
-    budget=st.builds(Need, st.integers(2, 5).map(float), st.integers(250, 700).map(float)),
+    budget=st.builds(Budget, st.integers(2, 5).map(float), st.integers(250, 700).map(float)),
     max_total=st.integers(1, 5),
     max_starting=st.integers(1, 3),
     min_idle=st.sampled_from([{}, {SMALL: 1}, {SMALL: 2}, {SMALL: 1, LARGE: 1}]),
@@ -314,7 +315,7 @@ def test_a_refused_request_is_told_why() -> None:
     """A pool that is being drained takes nobody, and those who waited are told."""
 
     async def scenario() -> None:
-        world = World(PoolLimits(budget=Need(1, 100), max_total=1))
+        world = World(PoolLimits(budget=Budget(1, 100), max_total=1))
         await world.open()
         world.ask(SMALL)
         await world.clock.advance_s(2)
