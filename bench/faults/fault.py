@@ -91,7 +91,8 @@ FAULTS = (
     Fault("agent killed", _failure(_BAD_GUEST), script=_KILL_AGENT, weight=2),
     Fault("guest kernel panics", _failure(_BAD_GUEST), script="echo c | sudo tee /proc/sysrq-trigger; sleep 20"),
     Fault("noise on the wire", _failure(1, _BAD_GUEST), script=_NOISE),
-    Fault("forged frame on the wire", _failure(_BAD_GUEST), script=_FORGED_FRAME),
+    # a job's root has no such device: there the step fails, and no frame is forged
+    Fault("forged frame on the wire", _failure(1, _BAD_GUEST), script=_FORGED_FRAME),
     Fault(
         "full disk in the guest",
         _failure(1, _BAD_GUEST),
