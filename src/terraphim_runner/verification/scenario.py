@@ -70,11 +70,11 @@ async def one_after_the_other(laboratory: Laboratory) -> tuple[Check, ...]:
     """Two workflows in one slot: the second has a fresh VM there, without anything of the first.
 
     Jobs have roots of their own, so that a job that finds nothing proves little: traces are left, and looked for,
-    in the VM's own root too.
+    in the VM's own root too; by another name, for what is in that root stands in the jobs' roots as well.
     """
-    token = uuid4().hex
+    token, own = uuid4().hex, uuid4().hex
     async with laboratory.experiment(SessionLimits(max_concurrent_sessions=1)) as experiment:
-        experiment.ask_each_vm(look_for_traces(token) + leave_traces(token) + look_for_traces(token))
+        experiment.ask_each_vm(look_for_traces(own) + leave_traces(own) + look_for_traces(own))
         first = await experiment.run(workflow_text([leave_traces(token), look_for_traces(token)]))
         second = await experiment.run(workflow_text([look_for_traces(token)]))
     seen = [sighting for sighting in experiment.sightings if sighting.sight is Sight.ALLOCATED]

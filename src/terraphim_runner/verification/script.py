@@ -14,6 +14,7 @@ pid=$$
 agent=none
 while [ "$pid" -gt 1 ]; do
   pid=$(awk '/^PPid:/ {print $2}' "/proc/$pid/status")
+  [ "$pid" -gt 0 ] || break  # the agent is outside of a job's root
   name=$(tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
   case $name in *terraphim*guest*|*terraphim*agent*) agent=$pid;; esac
 done
