@@ -33,7 +33,7 @@ def attach_device_filter(cgroup: str) -> None:
     Raises:
         OSError: the kernel refused.
     """
-    program = _program()
+    program = device_program()
     program_fd = bpf(_PROG_LOAD, "IIPP", _CGROUP_DEVICE_PROGRAM, len(program) // 8, program, b"GPL")
     cgroup_fd = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -43,8 +43,8 @@ def attach_device_filter(cgroup: str) -> None:
         os.close(program_fd)
 
 
-def _program() -> bytes:
-    """Look at the kernel's three words: access and type, major, minor; end with 1 to allow, 0 to refuse."""
+def device_program() -> bytes:
+    """Look at three words, access and type, major, minor; end with 1 to allow, 0 to refuse."""
     answer = [(_SET, _RESULT, 0, 0, 0), (_EXIT, 0, 0, 0, 0), (_SET, _RESULT, 0, 0, 1), (_EXIT, 0, 0, 0, 0)]
     tests = [(_IF_EQUAL, _MAJOR, _TERMINALS)]
     for major, minor in CHARACTER_DEVICES:

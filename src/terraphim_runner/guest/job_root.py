@@ -52,19 +52,22 @@ class JobRoot(Activity):
             OSError: it cannot be made; nothing is left.
         """
         self._loop = loop
-        self._cgroup = RootCgroup(name)
         self._wait_s = _RETRY_S
         self._is_over = False
         self._on_gone: Callable[[], None] | None = None
         self._address = _addresses.take()
-        self._disk: RootDisk | None = None
+        self._cgroup = RootCgroup(name)
         try:
             self._cgroup.make()
             self._disk = RootDisk()
-            self._init = _start(self._cgroup.path, self._disk, self._address)
-        except BaseException:
-            self._is_over = True
-            self._sweep()
+            try:
+                self._init = _start(self._cgroup.path, self._disk, self._address)
+            except OSError:
+                self._disk.close()
+                raise
+        except OSError:
+            remove_cgroup(self._cgroup.path)
+            _addresses.give_back(self._address)
             raise
         self.place = JobPlace(self._cgroup.path, self._init)
         loop.watch_child(self._init, self._take_end)
@@ -79,46 +82,31 @@ class JobRoot(Activity):
 
     def measure(self, request: Measure) -> Usage:
         """Tell what it has taken of the machine."""
-        return Usage(request.channel, *self._cgroup.measure(), *self._open_disk.measure())
+        return Usage(request.channel, *self._cgroup.measure(), *self._disk.measure())
 
     def close(self, on_gone: Callable[[], None]) -> None:
         """Kill everything in it, and call when nothing of it is left."""
         self._on_gone = on_gone
-        self._open_disk.abandon()
+        self._disk.abandon()
         if not self._is_over:
             os.kill(self._init, _signal.SIGKILL)  # the kernel kills the rest of its process namespace
         self.place.release()
         self._finish()
 
-    @property
-    def _open_disk(self) -> RootDisk:
-        if self._disk is None:
-            raise OSError(19, "the root has no disk")
-        return self._disk
-
     def _take_end(self, _: int) -> None:
         self._is_over = True
-        if self._on_gone is not None:
-            self._finish()
+        self._finish()
 
     def _finish(self) -> None:
-        if self._is_over and self._sweep():
-            if self._on_gone is not None:
-                self._on_gone()
-        elif self._is_over:
+        if not self._is_over or self._on_gone is None:
+            return
+        self._disk.close()
+        if remove_cgroup(self._cgroup.path) and self._disk.is_gone:
+            _addresses.give_back(self._address)
+            self._on_gone()
+        else:  # the kernel needs a moment
             self._loop.call_later(self._wait_s, self._finish)
             self._wait_s = min(self._wait_s * 2, _RETRY_MOST_S)
-
-    def _sweep(self) -> bool:
-        """Remove what is left once the processes are gone; false if the kernel still needs a moment."""
-        is_gone = remove_cgroup(self._cgroup.path)
-        if self._disk is not None:
-            self._disk.close()
-            is_gone = self._disk.is_gone and is_gone
-        if is_gone and self._address:
-            _addresses.give_back(self._address)
-            self._address = 0
-        return is_gone
 
 
 def _start(cgroup: str, disk: RootDisk, address: int) -> int:

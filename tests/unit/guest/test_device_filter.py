@@ -6,7 +6,7 @@ from struct import iter_unpack, pack, unpack_from
 
 import pytest
 
-from terraphim_runner.guest.device_filter import _program
+from terraphim_runner.guest.device_filter import device_program
 
 BLOCK, CHARACTER = 1, 2
 MAKE, READ, WRITE = 1, 2, 4
@@ -15,7 +15,7 @@ MAKE, READ, WRITE = 1, 2, 4
 def is_allowed(access: int, kind: int, major: int, minor: int) -> bool:
     context = pack("<III", access << 16 | kind, major, minor)
     registers = [0, 0, 0, 0, 0, 0]
-    program = list(iter_unpack("<BBhi", _program()))
+    program = list(iter_unpack("<BBhi", device_program()))
     at = 0
     while True:
         code, names, offset, value = program[at]
