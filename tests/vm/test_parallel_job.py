@@ -83,7 +83,11 @@ def test_p5_jobs_at_the_same_time_neither_see_nor_disturb_each_other(
     """Though they write to the same places, bind the same port, fill their disks and kill what they can see."""
     (repository / ".github/workflows/ci.yml").write_text(_WORKFLOW)
     six = {"cpus": JOBS, "memory_mib": 2048, "disk_mib": 1536}
-    env = {"TERRAPHIM_VM_TYPES__SIX": json.dumps(six), "TERRAPHIM_LABELS": '{"six": "six"}'}
+    env = {
+        "TERRAPHIM_VM_TYPES__SIX": json.dumps(six),
+        "TERRAPHIM_LABELS": '{"six": "six"}',
+        "TERRAPHIM_CPU_OVERCOMMIT": "6",
+    }
     with start_on_qemu("run", "--output", "json", env=env) as process:
         out, err = process.communicate(timeout=300)
     events = [json.loads(line) for line in out.splitlines()]

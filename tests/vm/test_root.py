@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
 from terraphim_runner.domain.errors import CommandNotStarted, InfraError
-from terraphim_runner.ports.vm import Command, Limit, RootSpec, Tree, TreePlacement
+from terraphim_runner.domain.network import NetworkMode, NetworkPolicy
+from terraphim_runner.ports.vm import AllocationRequest, Command, Limit, RootSpec, Tree, TreePlacement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
+    from terraphim_runner.adapters.qemu.provider import QemuProvider
+    from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.vm import ExitStatus, Root, Vm
 
     Shell = Callable[..., Awaitable[str]]
@@ -149,11 +153,14 @@ def host_port() -> Iterator[int]:
 
 
 async def test_every_root_reaches_what_the_machine_reaches(
-    vm: Vm, pair: tuple[Root, Root], shell: Shell, host_port: int
+    provider: QemuProvider, small: VmType, shell: Shell, host_port: int
 ) -> None:
     script = f"exec 3<>/dev/tcp/10.0.2.2/{host_port}; cat <&3; grep nameserver /etc/resolv.conf"
-    for root in (vm, *pair):
-        assert await shell(root, script) == "hello from the hostnameserver 10.0.2.3\n"
+    vm_type = replace(small, network=NetworkPolicy(NetworkMode.UNFILTERED))
+    vm = (await provider.allocate(AllocationRequest(vm_type))).vm
+    async with vm.open_root(RootSpec("one")) as one, vm.open_root(RootSpec("two")) as two:
+        for root in (vm, one, two):
+            assert await shell(root, script) == "hello from the hostnameserver 10.0.2.3\n"
 
 
 async def test_root_in_a_job_reaches_no_disk_and_lifts_no_limit(pair: tuple[Root, Root], shell: Shell) -> None:
