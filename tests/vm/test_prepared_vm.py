@@ -110,6 +110,9 @@ async def test_a_vm_that_died_while_it_waited_is_told_and_does_not_wake(
         await prepared.wait_lost()
         with pytest.raises(InfraError):
             await prepared.activate()
+        await provider.release(prepared.id)
+
+    assert list(await provider.held_vms()) == []
 
 
 async def test_sweeping_clears_what_a_dead_process_left_and_nothing_else(
