@@ -26,8 +26,14 @@ set -e
 awk -v above="$1/" 'index($5, above) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount
 find "$1" -xdev -mindepth 1 -delete
 """
-# Lay the new tree over what is there.
-_OVERLAY = 'rm -rf "$2/.git" && cp -a --remove-destination "$1/." "$2" && rm -rf "$1"'
+# Lay the new tree over what is there; it may have been mounted beside it.
+_OVERLAY = """
+set -e
+rm -rf "$2/.git"
+cp -a --remove-destination "$1/." "$2"
+umount "$1" 2>/dev/null || true
+rm -rf "$1"
+"""
 
 
 async def check_out(given: Mapping[str, str], turn: Turn) -> StepEnd:
