@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -11,7 +11,7 @@ from tests.unit.executor.scripted_turn import WORKSPACE, Kept, frame_of
 
 from terraphim_runner.adapters.memory.action_store import MemoryActions
 from terraphim_runner.adapters.memory.vm import Behaviour, Call
-from terraphim_runner.domain.event import StepFinished
+from terraphim_runner.domain.event import JobFinished, StepFinished
 from terraphim_runner.executor.action_library import ActionLibrary
 from terraphim_runner.executor.job_actions import JobActions
 from terraphim_runner.executor.job_runner import JobRunner
@@ -178,3 +178,23 @@ async def test_an_action_that_is_this_repositorys_is_taken_as_it_is_planned_not_
 
     assert played.commands == ["here", "there"]
     assert played.store.shipped == [OWN, TOOL]
+
+
+async def test_p3_a_job_that_is_cancelled_during_a_post_stage_carries_out_that_one_and_those_to_come() -> None:
+    """Post stages always run; the job's verdict is that it was cancelled."""
+    frames: list[JobFrame] = []
+
+    class Cancels(dict[str, Behaviour]):
+        def get(self, said: str, default: Any = None) -> Any:
+            if said == "post.js":
+                frames[0].cancellation.request()
+            return super().get(said, default)
+
+    steps = "    - uses: octo/tool@v1\n    - uses: ./it\n"
+    played = await play(
+        steps, tool={"": NODE}, local={"it": NODE}, behave=Cancels(never=Behaviour()), prepare=frames.append
+    )
+
+    assert played.commands[-2:] == ["post.js", "post.js"]
+    assert played.ends[-2:] == ["Post Run ./it: success", "Post Run octo/tool@v1: success"]
+    assert [e.conclusion.value for e in played.sink.events if isinstance(e, JobFinished)] == ["cancelled"]
