@@ -1,4 +1,4 @@
-"""A step of the engine beside the agent's bare exec of the same thing, in one VM, in turns."""
+"""A step of the engine, in its job's root, beside the agent's bare exec of the same in the VM's own; in turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from terraphim_runner.domain.ident import RunId
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.executor import RunRequest, WorkflowExecutor
 from terraphim_runner.session.manager import SessionLimits, SessionManager
-from terraphim_runner.verification.witness import WitnessedVm, WitnessProvider
+from terraphim_runner.verification.witness import WitnessedRoot, WitnessedVm, WitnessProvider
 from terraphim_runner.workflow.event_context import EventContext
 from terraphim_runner.workflow.machine import LabelTable
 from terraphim_runner.workflow.plan import Setting, plan_run
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.domain.event import RunEvent
     from terraphim_runner.ports.ledger import Ledger
-    from terraphim_runner.ports.vm import Allocation, AllocationRequest, Command, Execution, Vm
+    from terraphim_runner.ports.vm import Allocation, AllocationRequest, Command, Execution, Root, RootSpec, Vm
 
 _SCRIPT = "/tmp/bare-step.sh"
 
@@ -49,17 +49,30 @@ class _StopWatch:
 
 
 class _PairedVm(WitnessedVm):
-    """Does each step's command once by itself before the step does it."""
+    """Hands out roots that do each step's command once in the VM's own root before the step does it."""
 
     def __init__(self, vm: Vm, watch: _StopWatch) -> None:
         super().__init__(vm, [])
         self._watch = watch
 
     @asynccontextmanager
+    async def open_root(self, spec: RootSpec) -> AsyncIterator[Root]:
+        async with self._vm.open_root(spec) as root:
+            yield _PairedRoot(root, self._vm, self._watch)
+
+
+class _PairedRoot(WitnessedRoot):
+    def __init__(self, root: Root, vm: Vm, watch: _StopWatch) -> None:
+        super().__init__(root, vm.id, [])
+        self._vm = vm
+        self._watch = watch
+
+    @asynccontextmanager
     async def exec(self, command: Command) -> AsyncIterator[Execution]:
         if command.read_back:  # a step's, not the run's own
             began_s = perf_counter()
-            await self._execute_bare(replace(command, argv=(*command.argv[:-1], _SCRIPT), files={}, read_back=()))
+            bare = (*command.argv[:-1], _SCRIPT)
+            await self._execute_bare(replace(command, argv=bare, cwd="/", files={}, read_back=()))
             self._watch.began_s += perf_counter() - began_s
         async with super().exec(command) as execution:
             yield execution

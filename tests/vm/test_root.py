@@ -97,6 +97,14 @@ async def test_processes_of_one_root_are_neither_seen_nor_killed_by_another(
         await execution.signal(9)
 
 
+async def test_a_root_shows_its_own_processes_and_no_way_to_others(pair: tuple[Root, Root], shell: Shell) -> None:
+    said = await shell(
+        pair[1], "ps -eo comm; sudo ls -d /proc/[0-9]*/root/sys/fs/cgroup/roots || true", user="runner"
+    )
+
+    assert [line for line in said.splitlines() if "No such file" not in line] == ["COMMAND", "init", "bash", "ps"]
+
+
 async def test_a_root_survives_the_killing_of_all_that_is_in_it(pair: tuple[Root, Root], shell: Shell) -> None:
     await attempt(pair[0], "sudo kill -9 -1; sudo kill -9 1")
 
