@@ -141,7 +141,8 @@ def test_node_for_actions_is_in_every_image_and_in_nobodys_path(
     assert stored.manifest.runtimes == {runtime.name: runtime.version for runtime in NODE_RUNTIMES}
     for runtime in NODE_RUNTIMES:
         assert "Mode:  0755" in debugfs(build[0], f"stat {runtime.path}")
-    assert "/opt" not in debugfs(build[0], "cat /etc/environment")
+    environment = dict(line.split("=", 1) for line in debugfs(build[0], "cat /etc/environment").splitlines())
+    assert "/opt" not in environment["PATH"]
 
 
 def test_commands_ran_after_packages_and_files(build: tuple[Image, list[BuildProgress]]) -> None:

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -151,10 +153,19 @@ def _command(*, is_root: bool) -> list[str]:
 async def _run(command: list[str], channel: socket.socket) -> str:
     """Run the program to its end; give what it complained of."""
     try:
-        with anyio.fail_after(_TIMEOUT_S):
-            ended = await anyio.run_process(command, stdin=channel.fileno(), check=False, start_new_session=True)
+        # Not a pipe: one whose program is just being started when this is cancelled stays open.
+        with anyio.fail_after(_TIMEOUT_S), tempfile.TemporaryFile() as complaints:
+            await anyio.run_process(
+                command,
+                stdin=channel.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=complaints.fileno(),
+                check=False,
+                start_new_session=True,
+            )
+            complaints.seek(0)
+            return complaints.read().decode(errors="replace").strip()
     except FileNotFoundError as error:
         raise HostError(f"{error.filename} is not installed", hint="apt-get install util-linux") from error
     except TimeoutError as error:
         raise HostError(f"{command[0]} did not end in {_TIMEOUT_S:g} s", hint=_REMEDY) from error
-    return ended.stderr.decode(errors="replace").strip()
