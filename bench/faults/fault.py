@@ -88,7 +88,8 @@ FAULTS = (
     Fault("step fails", _failure(1), script="exit 7"),
     Fault("step kills itself", _failure(1), script="kill -9 $$"),
     Fault("step kills everything", _failure(1, _BAD_GUEST), script="sudo kill -9 -1; sleep 20"),
-    Fault("agent killed", _failure(_BAD_GUEST), script=_KILL_AGENT, weight=2),
+    # a job's root has its own processes only: the agent is not among them, and the step runs out of time
+    Fault("agent killed", _failure(1, _BAD_GUEST), script=_KILL_AGENT, weight=2),
     Fault("guest kernel panics", _failure(_BAD_GUEST), script="echo c | sudo tee /proc/sysrq-trigger; sleep 20"),
     Fault("noise on the wire", _failure(1, _BAD_GUEST), script=_NOISE),
     # a job's root has no such device: there the step fails, and no frame is forged
