@@ -35,7 +35,7 @@ _PROTOCOLS = (
     "secret masking", "step debug logging", "the token's permissions",
 )  # fmt: skip
 
-_PLACE = JobPlace("/work/repository", "/temp", "/tools")
+_PLACE = JobPlace("/work/repository", "/temp", "/tools", "/scratch")
 
 
 def sections() -> dict[str, set[str]]:

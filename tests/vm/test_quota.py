@@ -27,14 +27,14 @@ _READ = "sync; sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'; head -c 40M /dev/
 def run(
     start: Callable[..., subprocess.Popen[str]], images: ImageStore, template_dir: Path, repository: Path
 ) -> Callable[..., list[dict[str, Any]]]:
-    """Run one step in a small VM with quotas; give the events."""
+    """Run steps in a small VM with quotas, each one whatever became of those before it; give the events."""
     image = images.find("debian-12")
     if not (template_dir / "images").exists():
         (template_dir / "images").symlink_to(image.kernel.parent.parent)
 
-    def run(script: str, **quota: float) -> list[dict[str, Any]]:
-        step = json.dumps({"run": script})
-        text = f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: [{step}]}}}}\n"
+    def run(*scripts: str, **quota: float) -> list[dict[str, Any]]:
+        steps = json.dumps([{"run": script, "if": "always()"} for script in scripts])
+        text = f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: {steps}}}}}\n"
         (repository / ".github/workflows/ci.yml").write_text(text)
         small = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024} | quota
         settings = {
@@ -71,6 +71,13 @@ def test_too_many_processes_are_said_to_be_that(run: Callable[..., list[dict[str
 def test_a_full_disk_is_said_to_be_that(run: Callable[..., list[dict[str, Any]]]) -> None:
     """The write fails, and the VM goes on."""
     assert "disk full: the job has written all of its" in _said(run(_DISK))
+
+
+def test_a_full_disk_keeps_no_step_from_running(run: Callable[..., list[dict[str, Any]]]) -> None:
+    """A step that tidies up can still be started, and say something to the runner."""
+    events = run(_DISK, 'echo "answer=42" >>"$GITHUB_OUTPUT"; rm fill', "true >written")
+    ends = [event["conclusion"] for event in events if event["event"] == "step_finished"]
+    assert ends == ["failure", "success", "success"]
 
 
 def test_a_cpu_limit_throttles_and_is_named(run: Callable[..., list[dict[str, Any]]]) -> None:

@@ -37,7 +37,7 @@ class CommandFiles:
         """Take the files that the turn's `github` context names."""
         self._turn = turn
         self._log = turn.log
-        self.paths = command_file_paths(turn.scope.frame.place.temp, turn.label)
+        self.paths = command_file_paths(turn.scope.frame.place.scratch, turn.label)
         self.results = ProcessResults()
 
     async def take(self, execution: Execution) -> None:

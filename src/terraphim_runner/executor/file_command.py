@@ -22,9 +22,9 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would also split at for
 BLOCKED_ENV = frozenset({"NODE_OPTIONS"})  # the official runner keeps steps from steering later actions with it
 
 
-def command_file_paths(temp: str, label: str) -> dict[str, str]:
+def command_file_paths(directory: str, label: str) -> dict[str, str]:
     """Give the command files of a process by their names in the `github` context."""
-    return {name: f"{temp}/_runner_file_commands/{name}_{label}" for name in COMMAND_FILES}
+    return {name: f"{directory}/_runner_file_commands/{name}_{label}" for name in COMMAND_FILES}
 
 
 class FileCommandInvalid(ValueError):

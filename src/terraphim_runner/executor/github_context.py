@@ -66,6 +66,7 @@ class JobPlace:
     workspace: str
     temp: str
     tool_cache: str
+    scratch: str  # scripts and command files; no variable names it, as they may be anywhere
 
     @property
     def event_path(self) -> str:

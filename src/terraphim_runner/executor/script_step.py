@@ -39,7 +39,9 @@ def _call(step: RunStep, turn: Turn, expressions: Scope) -> ProcessCall | ShellI
     directory = _setting(step.working_directory, scope, "working-directory", expressions)
     try:
         script = make_script(
-            evaluate_string(step.run, expressions), shell=shell, stem=f"{scope.frame.place.temp}/step-{turn.label}"
+            evaluate_string(step.run, expressions),
+            shell=shell,
+            stem=f"{scope.frame.place.scratch}/step-{turn.label}",
         )
     except ShellInvalid as error:
         return error

@@ -69,7 +69,7 @@ class StepRunner:
             return StepEnd(Conclusion.SKIPPED, reason="the time for steps after the cancellation is over")
         if self._is_stopped_from_outside:
             return StepEnd(Conclusion.SKIPPED, reason="the step it belongs to was stopped")
-        files = command_file_paths(self._list.frame.place.temp, self._heading.label)
+        files = command_file_paths(self._list.frame.place.scratch, self._heading.label)
         try:
             action = {} if self._list.is_nested else {"action": step.id}  # GitHub names the job's step only
             own = self._list.with_step(github={**action, **files})

@@ -28,6 +28,7 @@ def place_in(root: Root, github: Mapping[str, Any]) -> JobPlace:
         workspace=f"{root.work_root}/{repository}/{repository}",
         temp=f"{root.work_root}/_temp",
         tool_cache=f"{root.work_root}/_tool",
+        scratch=root.scratch_root,
     )
 
 
@@ -42,8 +43,9 @@ async def set_up(root: Root, place: JobPlace, event_payload: bytes) -> None:
         place.workspace.rpartition("/")[0],
         place.workspace,
         place.temp,
-        f"{place.temp}/_runner_file_commands",
         place.tool_cache,
+        place.scratch,
+        f"{place.scratch}/_runner_file_commands",
     )
     files = {place.event_path: event_payload}
     argv = ("/bin/sh", "-c", _SET_UP, "sh", *directories)
@@ -56,7 +58,7 @@ async def clean_up(root: Root, place: JobPlace) -> None:
     Raises:
         InfraError: it did not work, or took longer than `CLEAN_UP_DEADLINE_S`.
     """
-    command = Command(("/bin/sh", "-c", _CLEAN_UP, "sh", place.temp), env=dict(root.environment))
+    command = Command(("/bin/sh", "-c", _CLEAN_UP, "sh", place.temp, place.scratch), env=dict(root.environment))
     with anyio.move_on_after(CLEAN_UP_DEADLINE_S, shield=True) as scope:
         await _run(root, command)
     if scope.cancelled_caught:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.vm import Breach, Command, RootSpec, Tree, TreePlacement
 
 
+_SCRATCH_ROOT = "/run/runner"  # each job's root has a /run of its own, a tmpfs
 ShipTree = Callable[["GuestLink", "Tree", "TreePlacement", str], Awaitable[None]]  # the last: a root's name
 
 
@@ -48,6 +49,11 @@ class LinkRoot:
     def work_root(self) -> str:
         """Where workspaces go."""
         return self._work_root
+
+    @property
+    def scratch_root(self) -> str:
+        """Where small files go: a directory in memory, in a root that has been made for a job."""
+        return _SCRATCH_ROOT if self._name else f"{self._work_root}/_scratch"
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -212,6 +212,15 @@ class Root(Protocol):
         ...
 
     @property
+    def scratch_root(self) -> str:
+        """Where small files of the runner's own go: an absolute directory in this root; constant.
+
+        It is made on the first use. In a job's root of a VM it is in memory: that is cheap under emulation, and a
+        full disk keeps no step from starting.
+        """
+        ...
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """What every command of a workflow needs in its environment here: PATH, locale, proxies, CA bundles.
 

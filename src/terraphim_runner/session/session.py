@@ -153,6 +153,11 @@ class SessionRoot:
         return self._root.work_root
 
     @property
+    def scratch_root(self) -> str:
+        """The directory for small files; as `Root.scratch_root`."""
+        return self._root.scratch_root
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """What every command of a workflow needs in its environment; as `Root.environment`."""
         return self._root.environment

@@ -137,6 +137,11 @@ class WitnessedRoot:
         return self._root.work_root
 
     @property
+    def scratch_root(self) -> str:
+        """The root's scratch root."""
+        return self._root.scratch_root
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """The root's environment."""
         return self._root.environment

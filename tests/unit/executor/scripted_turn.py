@@ -87,7 +87,7 @@ def frame_of(
         "job": job,
         "key": "a",
         "name": "a",
-        "place": JobPlace(WORKSPACE, "/home/runner/work/_temp", "/home/runner/work/_tool"),
+        "place": JobPlace(WORKSPACE, "/home/runner/work/_temp", "/home/runner/work/_tool", "/run/runner"),
         "github": {"workspace": WORKSPACE},
         "runner": {},
         "matrix": None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from terraphim_runner.executor.github_context import JobPlace, github_context, with_token
 
-_PLACE = JobPlace("/work/hello", "/temp", "/tools")
+_PLACE = JobPlace("/work/hello", "/temp", "/tools", "/scratch")
 
 
 def test_a_job_adds_its_own_to_what_the_run_says() -> None:

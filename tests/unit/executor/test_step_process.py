@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 _CALL = ProcessCall(("program",), "/")
-_PATHS = command_file_paths("/home/runner/work/_temp", "1")
+_PATHS = command_file_paths("/run/runner", "1")
 
 
 async def _run(files: Mapping[str, str], code: int = 0) -> tuple[Kept, Turn, StepEnd]:

@@ -139,6 +139,7 @@ class MemoryVm:
     """A fake VM: files in a dictionary, commands by script."""
 
     work_root = "/home/runner/work"
+    scratch_root = "/run/runner"
     environment: Mapping[str, str] = MappingProxyType(
         {"PATH": "/usr/bin:/bin", "HOME": "/home/runner", "TERRAPHIM_EXTERNALS": "/externals"}
     )
@@ -259,6 +260,7 @@ class MemoryRoot:
     def __init__(self, vm: MemoryVm, work_root: str) -> None:
         """Stand for a part of `vm`."""
         self.work_root = work_root
+        self.scratch_root = vm.scratch_root
         self.environment = vm.environment
         self._vm = vm
         self._breaches: list[Breach] = []
