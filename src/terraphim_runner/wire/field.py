@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     Writer: TypeAlias = Callable[[Any], bytes]
-    Reader: TypeAlias = Callable[["Payload"], Any]
+    Reader: TypeAlias = Callable[
+        [bytes, int], tuple[Any, int]
+    ]  # a payload and a place in it: the value, and the end
 
 Number = int  # 0 to 2**64 - 1
 Flag = bool
@@ -29,37 +31,10 @@ _NUMBER = Struct(">Q")
 _LENGTH = Struct(">I")
 
 
-class Payload:
-    """A payload being read from front to back."""
-
-    __slots__ = ("_at", "_data")
-
-    def __init__(self, data: bytes) -> None:
-        """Start at the front."""
-        self._data = data
-        self._at = 0
-
-    def take(self, size: int) -> bytes:
-        """Give the next bytes.
-
-        Raises:
-            MessageMalformed: there are not that many.
-        """
-        end = self._at + size
-        if end > len(self._data):
-            raise MessageMalformed(f"a payload of {len(self._data)} bytes ends too early")
-        piece = self._data[self._at : end]
-        self._at = end
-        return piece
-
-    def finish(self) -> None:
-        """Check that nothing is left.
-
-        Raises:
-            MessageMalformed: something is.
-        """
-        if self._at != len(self._data):
-            raise MessageMalformed(f"{len(self._data) - self._at} bytes too many in a payload")
+def _take(data: bytes, start: int, end: int) -> bytes:
+    if end > len(data):
+        raise MessageMalformed(f"a payload of {len(data)} bytes ends too early")
+    return data[start:end]
 
 
 def _write_number(value: int) -> bytes:
@@ -69,33 +44,35 @@ def _write_number(value: int) -> bytes:
         raise MessageMalformed(f"not a number from 0 to 2**64 - 1: {value!r}") from exc
 
 
-def _read_number(payload: Payload) -> int:
-    value: int = _NUMBER.unpack(payload.take(8))[0]
-    return value
+def _read_number(data: bytes, at: int) -> tuple[int, int]:
+    end = at + _NUMBER.size
+    return _NUMBER.unpack(_take(data, at, end))[0], end
 
 
 def _write_flag(value: bool) -> bytes:  # noqa: FBT001 - a value, not a switch
     return b"\1" if value else b"\0"
 
 
-def _read_flag(payload: Payload) -> bool:
-    byte = payload.take(1)
-    if byte not in {b"\0", b"\1"}:
-        raise MessageMalformed(f"a flag is 0 or 1, not {byte[0]}")
-    return byte == b"\1"
+def _read_flag(data: bytes, at: int) -> tuple[bool, int]:
+    byte = _take(data, at, at + 1)[0]
+    if byte > 1:
+        raise MessageMalformed(f"a flag is 0 or 1, not {byte}")
+    return byte == 1, at + 1
 
 
 def _write_blob(value: bytes) -> bytes:
     return _LENGTH.pack(len(value)) + value
 
 
-def _read_blob(payload: Payload) -> bytes:
-    return payload.take(_read_length(payload))
+def _read_blob(data: bytes, at: int) -> tuple[bytes, int]:
+    length, start = _read_length(data, at)
+    end = start + length
+    return _take(data, start, end), end
 
 
-def _read_length(payload: Payload) -> int:
-    length: int = _LENGTH.unpack(payload.take(4))[0]
-    return length
+def _read_length(data: bytes, at: int) -> tuple[int, int]:
+    end = at + _LENGTH.size
+    return _LENGTH.unpack(_take(data, at, end))[0], end
 
 
 def _write_text(value: str) -> bytes:
@@ -105,27 +82,33 @@ def _write_text(value: str) -> bytes:
         raise MessageMalformed(f"text that is not Unicode: {value!r}") from exc
 
 
-def _read_text(payload: Payload) -> str:
-    return _read_blob(payload).decode("utf-8", "surrogateescape")
+def _read_text(data: bytes, at: int) -> tuple[str, int]:
+    blob, end = _read_blob(data, at)
+    return blob.decode("utf-8", "surrogateescape"), end
 
 
 def _write_texts(values: Texts) -> bytes:
     return b"".join((_LENGTH.pack(len(values)), *map(_write_text, values)))
 
 
-def _read_texts(payload: Payload) -> Texts:
-    return tuple(_read_text(payload) for _ in range(_read_length(payload)))
+def _read_texts(data: bytes, at: int) -> tuple[Texts, int]:
+    count, at = _read_length(data, at)
+    texts: list[str] = []
+    while len(texts) < count:
+        text, at = _read_text(data, at)
+        texts.append(text)
+    return tuple(texts), at
 
 
 def _write_pairs(values: Pairs) -> bytes:
     return _write_texts(tuple(text for pair in values for text in pair))
 
 
-def _read_pairs(payload: Payload) -> Pairs:
-    texts = _read_texts(payload)
+def _read_pairs(data: bytes, at: int) -> tuple[Pairs, int]:
+    texts, at = _read_texts(data, at)
     if len(texts) % 2:
         raise MessageMalformed(f"pairs made of {len(texts)} texts")
-    return tuple(zip(texts[::2], texts[1::2], strict=True))
+    return tuple(zip(texts[::2], texts[1::2], strict=True)), at
 
 
 def _write_files(values: Files) -> bytes:
@@ -135,8 +118,14 @@ def _write_files(values: Files) -> bytes:
     return b"".join(pieces)
 
 
-def _read_files(payload: Payload) -> Files:
-    return tuple((_read_text(payload), _read_blob(payload)) for _ in range(_read_length(payload)))
+def _read_files(data: bytes, at: int) -> tuple[Files, int]:
+    count, at = _read_length(data, at)
+    files: list[tuple[str, bytes]] = []
+    while len(files) < count:
+        path, at = _read_text(data, at)
+        content, at = _read_blob(data, at)
+        files.append((path, content))
+    return tuple(files), at
 
 
 KINDS: dict[str, tuple[Writer, Reader]] = {

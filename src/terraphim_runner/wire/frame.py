@@ -26,7 +26,8 @@ MAX_PAYLOAD = 8 * 1024 * 1024  # a command with its files, and 2 MiB of argv and
 
 _HEADER = Struct(">4sBBIIII")
 _CHECKSUM = Struct(">I")
-HEADER_SIZE = _HEADER.size + _CHECKSUM.size
+_WHOLE = Struct(">4sBBIIIII")  # both of them
+HEADER_SIZE = _WHOLE.size
 
 
 class Frame:
@@ -52,6 +53,26 @@ def encode_frame(kind: int, sequence: int, channel: int, payload: bytes) -> byte
         raise MessageMalformed(f"a message of {len(payload)} bytes; the most is {MAX_PAYLOAD}")
     header = _HEADER.pack(MAGIC, LAYOUT, kind, sequence, channel, len(payload), crc32(payload))
     return b"".join((header, _CHECKSUM.pack(crc32(header)), payload))
+
+
+def _take_whole(data: Bytes, frames: list[Frame]) -> Bytes:
+    """Move the frames at the front that are whole, which is the rule, to `frames`; give the rest.
+
+    In as few different operations as possible: in a clone's first exchange under emulation each costs.
+    """
+    at = 0
+    while len(data) - at >= HEADER_SIZE:
+        magic, layout, kind, sequence, channel, length, payload_crc, header_crc = _WHOLE.unpack_from(data, at)
+        start = at + HEADER_SIZE
+        end = start + length
+        if magic != MAGIC or layout != LAYOUT or end > len(data) or length > MAX_PAYLOAD:
+            break
+        payload = bytes(data[start:end])
+        if crc32(data[at : at + _HEADER.size]) != header_crc or crc32(payload) != payload_crc:
+            break
+        frames.append(Frame(kind, sequence, channel, payload))
+        at = end
+    return data[at:] if at else data
 
 
 class FrameDecoder:
@@ -80,8 +101,12 @@ class FrameDecoder:
             FrameVersionUnknown: a frame of another layout came.
             FrameLost: more noise than the limit came.
         """
+        frames: list[Frame] = []
+        if not self._buffer:
+            data = _take_whole(data, frames)
+            if not data:
+                return frames
         self._buffer += data
-        frames = []
         while self._find_header():
             length, payload_crc = self._read_length()
             end = HEADER_SIZE + length

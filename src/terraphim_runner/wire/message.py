@@ -7,7 +7,7 @@ message for a channel that has ended is late, not wrong, and is dropped.
 from __future__ import annotations
 
 from terraphim_runner.wire.error import MessageMalformed
-from terraphim_runner.wire.field import KINDS, Payload
+from terraphim_runner.wire.field import KINDS
 from terraphim_runner.wire.record import Record
 
 TYPE_CHECKING = False
@@ -28,16 +28,16 @@ class Message(Record):
 
     if TYPE_CHECKING:
         kind: ClassVar[int]
-        _writers: ClassVar[tuple[Writer, ...]]
-        _readers: ClassVar[tuple[Reader, ...]]
+        _writers: ClassVar[tuple[tuple[str, Writer], ...]]
+        _readers: ClassVar[tuple[tuple[str, Reader], ...]]
     channel: Number
 
     def __init_subclass__(cls, kind: int) -> None:
         super().__init_subclass__()
         cls.kind = kind
-        codecs = [KINDS[annotation] for annotation in cls.__annotations__.values()]
-        cls._writers = tuple(writer for writer, _ in codecs)
-        cls._readers = tuple(reader for _, reader in codecs)
+        codecs = [(name, KINDS[annotation]) for name, annotation in cls.__annotations__.items()]
+        cls._writers = tuple((name, writer) for name, (writer, _) in codecs)
+        cls._readers = tuple((name, reader) for name, (_, reader) in codecs)
         _CLASSES[kind] = cls
 
     def encode(self) -> bytes:
@@ -47,7 +47,7 @@ class Message(Record):
             MessageMalformed: a field's value cannot be written.
         """
         values = self.__dict__
-        return b"".join([write(values[name]) for name, write in zip(self.fields[1:], self._writers, strict=True)])
+        return b"".join([write(values[name]) for name, write in self._writers])
 
     @classmethod
     def decode(cls, channel: int, payload: bytes) -> Message:
@@ -56,11 +56,14 @@ class Message(Record):
         Raises:
             MessageMalformed: the payload is not one of this message.
         """
-        rest = Payload(payload)
-        values = [read(rest) for read in cls._readers]
-        rest.finish()
-        make: Any = cls
-        message: Message = make(channel, *values)
+        message = cls.__new__(cls)
+        values: dict[str, Any] = message.__dict__
+        values["channel"] = channel
+        at = 0
+        for name, read in cls._readers:
+            values[name], at = read(payload, at)
+        if at != len(payload):
+            raise MessageMalformed(f"{len(payload) - at} bytes too many in a payload")
         return message
 
 

@@ -24,6 +24,9 @@ class Record:
         cls.fields = (*cls.fields, *cls.__annotations__)
 
     def __init__(self, *values: object, **named: object) -> None:
+        if not named and len(values) == len(self.fields):  # most, and quicker; under emulation, by a lot
+            self.__dict__.update(zip(self.fields, values))  # noqa: B905 - they are as long
+            return
         given = dict(zip(self.fields, values, strict=False)) | named
         if len(values) + len(named) != len(self.fields) or given.keys() != set(self.fields):
             raise TypeError(f"{type(self).__name__} takes {', '.join(self.fields)}")
