@@ -85,6 +85,7 @@ class Agent:
         self._boot_id = _read_boot_id()
         self._spares: list[JobRoot] = []
         self._roots_made = 0
+        self._personalize_machine: Callable[[Personalize], None] | None = None
         self._handlers: dict[type[Message], Callable[[Any], None]] = {
             Hello: self._greet,
             Exec: self._execute,
@@ -302,13 +303,17 @@ class Agent:
         self._answer(message, lambda: self._own_mailbox().release())
 
     def _personalize(self, message: Personalize) -> None:
-        def change() -> None:
+        if self._personalize_machine is None:  # else not even asked for: that would cost a clone another ms
             from terraphim_runner.guest.machine import personalize  # noqa: PLC0415 - late, not needed at boot
 
-            self._check_machine()
-            personalize(message)
+            self._personalize_machine = personalize
+        change = self._personalize_machine
 
-        self._answer(message, change)
+        def change_machine() -> None:
+            self._check_machine()
+            change(message)
+
+        self._answer(message, change_machine)
 
     def _power_off(self, message: PowerOff) -> None:
         def turn_off() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.guest.account import Account
 
+_NO_PRIORITY = os.sched_param(0)
 _DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -51,8 +52,10 @@ class Child:
 
     def _prepare(self) -> None:
         os.setsid()
-        for target, fd in enumerate(self.streams):
-            os.dup2(fd, target)
+        stdin, stdout, stderr = self.streams
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
         if self.is_machine:
             _give_up_privileges()
         if self.account is not None:
@@ -79,4 +82,4 @@ class Child:
 
 def _give_up_privileges() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.sched_setscheduler(0, os.SCHED_OTHER, _NO_PRIORITY)

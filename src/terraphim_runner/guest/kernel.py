@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from fcntl import ioctl
+from struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _CONSOLE_OFF, _CONSOLE_ON = 6, 7
 _BLKFLSBUF = 0x1261
 _RNDADDENTROPY = 0x40085203
 _RNDRESEEDCRNG = 0x5207
+_POOL_INFO = Struct("<II")
 
 _libraries: list[CDLL] = []
 
@@ -124,8 +126,9 @@ def flush_block_device(path: str) -> None:
 
 def add_entropy(entropy: bytes) -> None:
     """Give the kernel's random generator new secrets, and have it use them from now on."""
-    bits, size = len(entropy) * 8, len(entropy)
-    pool = bits.to_bytes(4, "little") + size.to_bytes(4, "little") + entropy
+    pool = bytearray(
+        _POOL_INFO.pack(len(entropy) * 8, len(entropy)) + entropy
+    )  # `ioctl` takes it at the first try
     device = os.open("/dev/urandom", os.O_WRONLY | os.O_CLOEXEC)
     try:
         ioctl(device, _RNDADDENTROPY, pool)

@@ -96,7 +96,7 @@ class Loop:
             return 0
         if not self._timers:
             return -1
-        return max(0, min(timer.due for timer in self._timers) - monotonic())
+        return max(0, min([timer.due for timer in self._timers]) - monotonic())  # a list: no generator to make
 
     def _run_timers(self) -> None:
         now = monotonic()

@@ -52,7 +52,7 @@ def _overwrite(path: str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444)
     try:
         os.write(fd, content)
-        if os.fstat(fd).st_size != len(content):
+        if os.lseek(fd, 0, os.SEEK_END) != len(content):
             os.ftruncate(fd, len(content))
     finally:
         os.close(fd)
