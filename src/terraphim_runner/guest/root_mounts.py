@@ -57,7 +57,7 @@ def change_root(device: str) -> None:
         OSError: the kernel refused.
     """
     mount("none", "/", "", MS_REC | MS_PRIVATE, "")
-    mount(device, _STAGE_DISK, "ext4", MS_NOATIME, "noinit_itable,barrier=0")
+    mount(device, _STAGE_DISK, "ext4", MS_NOATIME, "noinit_itable,no_prefetch_block_bitmaps,barrier=0")
     upper, work = f"{_STAGE_DISK}/upper", f"{_STAGE_DISK}/work"
     os.mkdir(upper, 0o755)
     os.mkdir(work, 0o755)

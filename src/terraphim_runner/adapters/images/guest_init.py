@@ -15,6 +15,7 @@ _READ, _WRITE, _OPEN, _CLOSE, _IOCTL = 0, 1, 2, 3, 16
 _SOCKET, _EXECVE, _CHDIR, _MKDIR, _UNLINK, _SYMLINK = 41, 59, 80, 83, 87, 88
 _CHROOT, _MOUNT, _SETHOSTNAME, _EXIT_GROUP, _FINIT_MODULE = 161, 165, 170, 231, 313
 _PAUSE = 34
+_WRITE_ONLY = 1
 
 _NOSUID, _NODEV, _NOEXEC, _NOATIME, _MOVE = 2, 4, 8, 1024, 8192
 _SIOCADDRT, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x890B, 0x8914, 0x8916, 0x891C
@@ -41,8 +42,8 @@ def compose_init(modules: Iterable[str]) -> bytes:
             _mount(b"sys", b"/sys", b"sysfs", _NOSUID | _NODEV | _NOEXEC),
             *(call for module in modules for call in _load(module.encode())),
             *(call for letter in _DISKS for call in _mount_if_root(letter)),
-            *_set_up_network(),
             *_furnish(b"/root"),
+            *_set_up_network(b"/root"),
             *_become_agent(b"/root"),
         ]
     )
@@ -82,11 +83,15 @@ def _mount_if_root(letter: str) -> Sequence[Call]:
     )
 
 
-def _set_up_network() -> Sequence[Call]:
-    # a guest without a network device has no eth0: those calls fail, and that is all
+def _set_up_network(root: bytes) -> Sequence[Call]:
+    # A guest without a network device has no eth0: those calls fail, and that is all. There is no IPv6 outside,
+    # and looking for it would never end.
     up = struct.pack("<H", _UP_AND_RUNNING)
     route = struct.pack("<8x16s16s16sH62x", _internet(), _internet(_GATEWAY), _internet(), _ROUTE_UP_BY_GATEWAY)
     return (
+        Call(_OPEN, (root + b"/proc/sys/net/ipv6/conf/eth0/disable_ipv6", _WRITE_ONLY, 0)),
+        Call(_WRITE, (_DESCRIPTOR, b"1", 1)),
+        Call(_CLOSE, (_DESCRIPTOR,)),
         Call(_SOCKET, (socket.AF_INET, socket.SOCK_DGRAM, 0)),
         Call(_IOCTL, (_DESCRIPTOR, _SIOCSIFFLAGS, _interface(b"lo", up))),
         Call(_IOCTL, (_DESCRIPTOR, _SIOCSIFADDR, _interface(b"eth0", _internet(_ADDRESS)))),

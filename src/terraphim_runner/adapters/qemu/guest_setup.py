@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from terraphim_runner.link.guest_link import GuestLink
     from terraphim_runner.ports.clock import Clock
 
-VERSION = 5  # part of a template's key: raise when what is done to a template changes
+VERSION = 6  # part of a template's key: raise when what is done to a template changes
 WORK_ROOT = "/home/runner/work"
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
 # What a login as the user of workflows would add to /etc/environment.
@@ -31,9 +31,9 @@ _ENTROPY_BYTES = 64
 _WARM_UP_ROOT = RootSpec("warm-up")
 _SETTLE_S = 0.7  # groups of commands that have ended are freed in the background, half a second later
 
-# Without noinit_itable every clone would spend its first minutes writing inode tables.
+# Without these two every clone would spend its first minutes writing inode tables and reading bitmaps.
 _GROW = """
-mount -o remount,noinit_itable /
+mount -o remount,noinit_itable,no_prefetch_block_bitmaps /
 exec resize2fs "$(findmnt -nro SOURCE /)"
 """
 
