@@ -57,7 +57,7 @@ def test_a_run_is_sent_to_the_collector(start: Callable[..., subprocess.Popen[st
         for scope in resource.scope_spans
         for span in scope.spans
     }
-    assert {"job build", "allocate VM", "release VM", "Run true"} < names
+    assert {"job build", "allocate VM", "release VM", "Run true", "exec bash"} < names
 
 
 def test_a_collector_that_is_not_there_costs_no_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import anyio
 import pytest
@@ -319,6 +320,56 @@ def test_a_worker_is_alone_survives_kill_9_and_ends_on_sigterm(
     gone = start("pool", "status", "--output", "json", env=env)
     assert "there is no worker" in gone.communicate(timeout=60)[1]
     assert gone.returncode == 69
+
+
+GROUPED = (
+    "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    concurrency: one\n    steps:\n      - run: {}\n"
+)
+
+
+def read_until(stream: IO[str] | None, word: str) -> None:
+    assert stream is not None
+    seen: list[str] = []
+    for line in stream:
+        seen.append(line)
+        if word in line:
+            return
+    raise AssertionError(f"nobody said {word!r}: {seen}")
+
+
+def test_a_second_sigterm_does_not_wait_for_the_runs(
+    start: Callable[..., subprocess.Popen[str]], state_home: Path, repository: Path
+) -> None:
+    """The first lets them come to their end, however long that takes; the second gives their VMs back and ends."""
+    for name, script in (("holds", "sleep 1000"), ("waits", "true")):
+        (repository / f".github/workflows/{name}.yml").write_text(GROUPED.format(script))
+    env = {"TERRAPHIM_PROVIDER": "memory", "XDG_STATE_HOME": str(state_home)}
+    worker = start("worker", env=env)
+    started = [worker]
+    try:
+        read_until(worker.stderr, "is ready")
+        started.append(start("run", "holds.yml", "-o", "json", env=env | {"TERRAPHIM_PROVIDER": "process"}))
+        read_until(started[-1].stdout, '"step_started"')
+        waiting = start("run", "waits.yml", "-o", "json", env=env)
+        started.append(waiting)
+        read_until(waiting.stdout, '"concurrency_queued"')
+        worker.send_signal(signal.SIGTERM)
+        read_until(worker.stderr, "draining")
+        status = start("pool", "status", "--output", "json", env=env).communicate(timeout=60)[0]
+        worker.send_signal(signal.SIGTERM)
+        errors = worker.communicate(timeout=60)[1]
+        waiting.communicate(timeout=60)
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate(timeout=60)
+
+    assert [Path(run["file"]).name for run in json.loads(status)["runs"]] == ["waits.yml"]
+    assert (worker.returncode, "stopping at once" in errors) == (0, True)
+    assert waiting.returncode != 0
+    ledger = (state_home / "terraphim-runner/ledger.jsonl").read_text().splitlines()
+    told = [entry["event"] for entry in map(json.loads, ledger) if entry["provider"] == "memory"]
+    assert told == ["requested", "allocated", "released"]
 
 
 def test_the_metrics_of_one_run_are_written_to_a_file(

@@ -7,14 +7,25 @@ import subprocess
 import time
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 
 from terraphim_runner.adapters.qemu import probe_payload
 from terraphim_runner.adapters.qemu.accelerator import KVM_BUDGET_S, choose_accelerator, measure
 from terraphim_runner.adapters.qemu.config import Accelerator, AcceleratorSetting, QemuConfig
+from terraphim_runner.adapters.qemu.confinement import Confinement
+from terraphim_runner.adapters.qemu.landlock import version
 from terraphim_runner.adapters.qemu.program import locate
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from terraphim_runner.ports.image import ImageStore
 
 pytestmark = [pytest.mark.vm, pytest.mark.anyio]
 
@@ -25,13 +36,24 @@ def config(tmp_path: Path) -> QemuConfig:
     return QemuConfig(tmp_path, tmp_path)
 
 
+@pytest.fixture
+def qemu_by_script() -> Iterator[Path]:
+    """A script that starts QEMU, where the VMM's user may execute it."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        script = Path(directory) / "qemu-by-script"
+        script.write_text(f'#!/bin/sh\nexec {locate("qemu-system-x86_64")} "$@"\n')
+        script.chmod(0o755)
+        yield script
+
+
 def is_emulated_kvm() -> bool:
     return Path("/dev/kvm").exists() and "hypervisor" in Path("/proc/cpuinfo").read_text()
 
 
 async def test_tcg_ends_the_probe(config: QemuConfig) -> None:
     """In a fraction of its budget."""
-    result = await measure(Accelerator.TCG, locate(config.program), None, 5)
+    result = await measure(Accelerator.TCG, locate(config.program), Confinement(None), 5)
 
     assert result.seconds is not None
     assert result.seconds < 2
@@ -41,7 +63,7 @@ async def test_tcg_ends_the_probe(config: QemuConfig) -> None:
 async def test_a_kvm_that_is_none_is_found_out_in_half_a_second(config: QemuConfig) -> None:
     """Trap: it opens and makes VMs, and never ends the probe."""
     started = time.monotonic()
-    result = await measure(Accelerator.KVM, locate(config.program), None, KVM_BUDGET_S)
+    result = await measure(Accelerator.KVM, locate(config.program), Confinement(None), KVM_BUDGET_S)
 
     if result.seconds is not None:
         pytest.skip("this KVM is real")
@@ -69,6 +91,33 @@ async def test_a_missing_qemu_is_named_with_the_command_that_mends_it(tmp_path: 
         await choose_accelerator(config)
 
     assert caught.value.hint == "apt-get install qemu-system-x86"
+
+
+@pytest.mark.skipif(not version(), reason="this kernel has no Landlock")
+async def test_a_qemu_that_does_not_start_shut_in_runs_as_before_and_that_is_told(
+    qemu_by_script: Path, tmp_path: Path, images: ImageStore
+) -> None:
+    """As one that a script starts: nobody knows which files that needs."""
+    config, told = QemuConfig(tmp_path, tmp_path, program=str(qemu_by_script)), list[str]()
+    choice = await choose_accelerator(config)
+    again = await choose_accelerator(config)
+    async with QemuProvider(config, images, SystemClock(), told.append):
+        pass
+
+    assert [choice.findings.exposure in message for message in told] == [True]
+    assert choice.view is None
+    assert "does not start where it sees its own files only" in choice.findings.exposure
+    assert again == choice
+
+
+@pytest.mark.skipif(not version(), reason="this kernel has no Landlock")
+async def test_the_qemu_of_this_machine_is_measured_shut_in(config: QemuConfig) -> None:
+    """As VMs will run."""
+    choice = await choose_accelerator(config)
+
+    assert choice.findings.exposure == ""
+    assert choice.view is not None
+    assert any("/libc" in file for file in choice.view.files)
 
 
 async def test_an_old_qemu_is_refused(tmp_path: Path) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
 
-from terraphim_runner.adapters.qemu.config import FIRST_VMM_UID, USER_COUNT
+from terraphim_runner.adapters.qemu.config import FIRST_VMM_UID, USER_COUNT, BootSetting
+from terraphim_runner.adapters.qemu.landlock import version
+from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.system_clock import SystemClock
+from terraphim_runner.domain.errors import InfraError
 from terraphim_runner.domain.network import NetworkMode, NetworkPolicy
 from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from terraphim_runner.adapters.qemu.provider import QemuProvider
+    from terraphim_runner.adapters.qemu.config import QemuConfig
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.image import ImageStore
     from terraphim_runner.ports.vm import Vm
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.vm, pytest.mark.anyio]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give VMMs users of their own")
+needs_landlock = pytest.mark.skipif(not version(), reason="this kernel has no Landlock")
 
 
 @pytest.fixture
@@ -100,6 +107,58 @@ async def test_p10_a_vmm_holds_no_file_of_the_hosts_but_its_own(vmm: Path, image
 
     strangers = {name for name in opened if not name.startswith(known) and "(deleted)" not in name}
     assert {name for name in strangers if not name.endswith("disk.qcow2")} == set()
+
+
+@pytest.fixture
+def open_file() -> Iterator[Path]:
+    """A file that every user of this machine may read and write, in a directory that all may enter."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        path = Path(directory) / "readable"
+        path.write_bytes(bytes(512))
+        path.chmod(0o666)
+        yield path
+        assert path.read_bytes() == bytes(512)
+
+
+@needs_landlock
+@pytest.mark.parametrize("boot", BootSetting)
+async def test_p10_a_vmm_opens_no_file_of_the_hosts(
+    boot: BootSetting, qemu_config: QemuConfig, images: ImageStore, small: VmType, open_file: Path
+) -> None:
+    """Cloned or booted, asked by its own monitor: not what anybody may read or write. QEMU's own files it does."""
+    program = shutil.which("qemu-system-x86_64")
+    async with QemuProvider(replace(qemu_config, boot=boot), images, SystemClock()) as provider:
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        _, monitor = provider._held[vm.id].vmm
+
+        async def attempt(path: str | Path, *, is_read_only: bool = True) -> None:
+            file = {"driver": "file", "node-name": "probe", "filename": str(path), "read-only": is_read_only}
+            await monitor._ask("blockdev-add", file)
+            await monitor._ask("blockdev-del", {"node-name": "probe"})
+
+        for path in ("/etc/passwd", "/proc/version", "/proc/1/cmdline", open_file):
+            with pytest.raises(InfraError, match="Permission denied"):
+                await attempt(path)
+        with pytest.raises(InfraError, match="Permission denied"):
+            await attempt(open_file, is_read_only=False)
+        with pytest.raises(InfraError, match="Could not open"):
+            await monitor._ask("pmemsave", {"val": 0, "size": 512, "filename": str(open_file)})
+        assert program is not None
+        await attempt(program)
+
+
+@needs_landlock
+async def test_p10_a_vm_has_names_though_its_vmm_does_not_see_the_hosts_name_servers(vm: Vm, shell: Shell) -> None:
+    """They are asked by the runner, which learns of new ones; over datagrams and connections."""
+    query = (
+        "import socket, struct; q = struct.pack('>6H', 7, 256, 1, 0, 0, 0) + b'\\x09localhost\\0\\0\\1\\0\\1';"
+        "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(20); u.sendto(q, ('10.0.2.3', 53));"
+        "t = socket.create_connection(('10.0.2.3', 53), 20); t.sendall(struct.pack('>H', len(q)) + q);"
+        "print(u.recv(512)[:2], t.recv(512)[2:4])"
+    )
+
+    assert await shell(vm, f'python3 -c "{query}"') == "b'\\x00\\x07' b'\\x00\\x07'\n"
 
 
 async def test_p10_a_guest_reaches_nothing_without_a_network(

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.concurrency import Member, Standing, find, holder, join, leave
-from terraphim_runner.domain.errors import HostError, StateError
+from terraphim_runner.domain.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -131,10 +131,7 @@ class DirectoryPlace:
     def look(self) -> tuple[Member, Member | None]:
         """Give how the member stands now, and who holds the group."""
         members = self._groups.change(self._name)
-        member = find(members, self._id)
-        if member is None:
-            raise StateError("this member has left the group")
-        return member, holder(members)
+        return find(members, self._id), holder(members)
 
     async def wait_changed(self) -> None:
         """Wait until it is time to look again."""

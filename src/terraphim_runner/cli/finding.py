@@ -54,7 +54,7 @@ def judge(facts: HostFacts) -> list[Finding]:
     findings = [_settings(facts), *_directories(facts)]
     if facts.settings.provider is not ProviderName.QEMU:
         return [*findings, _program(facts, "git", Level.PROBLEM)]
-    findings += [_machine(facts), *_programs(facts), _accelerator(facts), *_kvm(facts)]
+    findings += [_machine(facts), *_programs(facts), _accelerator(facts), *_sandbox(facts), *_kvm(facts)]
     return [
         *findings,
         _disk(facts),
@@ -107,6 +107,18 @@ def _accelerator(facts: HostFacts) -> Finding:
     if isinstance(found, Trouble):
         return Finding("accelerator", Level.PROBLEM, found.message, found.remedy)
     return Finding("accelerator", Level.OK, f"{found.name}: {found.reason} (QEMU {found.qemu_version})")
+
+
+def _sandbox(facts: HostFacts) -> Iterator[Finding]:
+    if isinstance(facts.accelerator, Trouble):
+        return
+    if not facts.accelerator.exposure:
+        yield Finding("sandbox", Level.OK, "a VMM sees no files of this machine but QEMU's own")
+        return
+    message = f"a VMM sees what its user may read of this machine's files: {facts.accelerator.exposure}"
+    yield Finding(
+        "sandbox", Level.NOTE, message, "boot Linux 5.13 or later with `landlock` in its `lsm=` parameter"
+    )
 
 
 def _kvm(facts: HostFacts) -> Iterator[Finding]:

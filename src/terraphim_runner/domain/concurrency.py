@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from terraphim_runner.domain.errors import StateError
+
 MAX_WAITING = 100  # GitHub's, with `queue: max`
 
 
@@ -59,9 +61,16 @@ def leave(members: Members, ids: frozenset[str]) -> Members:
     return _promote(tuple(each for each in members if each.id not in ids))
 
 
-def find(members: Members, member_id: str) -> Member | None:
-    """Give a member."""
-    return next((each for each in members if each.id == member_id), None)
+def find(members: Members, member_id: str) -> Member:
+    """Give a member.
+
+    Raises:
+        StateError: it has left the group.
+    """
+    for each in members:
+        if each.id == member_id:
+            return each
+    raise StateError("this member has left the group")
 
 
 def holder(members: Members) -> Member | None:

@@ -12,6 +12,14 @@ SessionId = NewType("SessionId", str)
 _VM_ID = re.compile(r"vm-([1-9][0-9]*)\.g([1-9][0-9]*)")
 
 
+@dataclass(frozen=True, slots=True)
+class StepPlace:
+    """Which step of a run something belongs to: `job` is the job's key; step 0 is the job itself."""
+
+    job: str
+    step: int
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class VmId:
     """A slot of the pool and its occupant: `vm-3.g7` is the seventh VM in slot 3. Both count from 1."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from terraphim_runner.executor.turn import Turn
-    from terraphim_runner.ports.vm import Root, Tree
+    from terraphim_runner.ports.vm import Tree
     from terraphim_runner.ports.work_tree import Revision, WorkTree
 
 # Make the directory empty, whosever files are in it: what a step made as root, and earlier checkouts that were
@@ -90,12 +90,25 @@ class _Checkout:
     async def _place(self, tree: Tree, path: str) -> None:
         root = self._frame.root
         if self._inputs.is_clean:
-            await _run(root, _EMPTY, path)
+            await self._run(_EMPTY, path)
             await root.put_tree(tree, TreePlacement(path, user="runner"))
             return
         beside = f"{self._frame.place.temp}/checkout-{self._turn.label}"
         await root.put_tree(tree, TreePlacement(beside, user="runner"))
-        await _run(root, _OVERLAY, beside, path)
+        await self._run(_OVERLAY, beside, path)
+
+    async def _run(self, script: str, *arguments: str) -> None:
+        root = self._frame.root
+        argv = ("/bin/sh", "-c", script, "sh", *arguments)
+        command = Command(argv, env=dict(root.environment), origin=self._turn.scope.origin)
+        output = bytearray()
+        async with root.exec(command) as execution:
+            async for _, data in execution:
+                output += data
+            status = await execution.wait()
+        if not status.is_success:
+            said = output.decode(errors="replace").strip()
+            raise FileTransferFailed(f"{arguments[-1]} cannot be written: {said}")
 
     def _end(self, revision: Revision | None) -> StepEnd:
         github = self._frame.github
@@ -103,14 +116,3 @@ class _Checkout:
         if revision is not None:
             ref, commit = self._inputs.ref, revision.commit
         return StepEnd(Conclusion.SUCCESS, outputs={"ref": ref, "commit": commit})
-
-
-async def _run(root: Root, script: str, *arguments: str) -> None:
-    command = Command(("/bin/sh", "-c", script, "sh", *arguments), env=dict(root.environment))
-    output = bytearray()
-    async with root.exec(command) as execution:
-        async for _, data in execution:
-            output += data
-        status = await execution.wait()
-    if not status.is_success:
-        raise FileTransferFailed(f"{arguments[-1]} cannot be written: {output.decode(errors='replace').strip()}")

@@ -103,9 +103,8 @@ class CommandFiles:
 
     async def _size(self, path: str) -> int:
         root = self._turn.scope.frame.root
-        command = Command(
-            ("/bin/sh", "-c", '[ ! -f "$1" ] || wc -c <"$1"', "sh", path), env=dict(root.environment)
-        )
+        argv = ("/bin/sh", "-c", '[ ! -f "$1" ] || wc -c <"$1"', "sh", path)
+        command = Command(argv, env=dict(root.environment), origin=self._turn.scope.origin)
         output = bytearray()
         async with root.exec(command) as execution:
             async for _, data in execution:

@@ -31,7 +31,7 @@ from terraphim_runner.executor.frame import RunFrame
 from terraphim_runner.executor.graph_runner import GraphRunner, planned_job
 from terraphim_runner.executor.group_hold import GroupDoor
 from terraphim_runner.executor.mask import Masker
-from terraphim_runner.executor.masked_sink import MaskedSink
+from terraphim_runner.executor.masked_sink import MaskedExecutions, MaskedSink
 from terraphim_runner.executor.run_work_tree import RunWorkTree
 from terraphim_runner.executor.schedule_state import Level
 from terraphim_runner.executor.support import refuse_unsupported
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.concurrency_groups import ConcurrencyGroups
     from terraphim_runner.ports.event_sink import EventSink
+    from terraphim_runner.ports.execution_sink import ExecutionSink
     from terraphim_runner.ports.ledger import Ledger
     from terraphim_runner.ports.work_tree import WorkTree
     from terraphim_runner.session.manager import SessionManager
@@ -107,13 +108,19 @@ class WorkflowExecutor:
         clock: Clock,
         sink: EventSink,
         groups: ConcurrencyGroups,
+        *,
+        executions: ExecutionSink | None = None,
     ) -> None:
-        """Take sessions from `sessions`, count allocations in `ledger`, wait for groups in `groups`."""
+        """Take sessions from `sessions`, count allocations in `ledger`, wait for groups in `groups`.
+
+        Events go to `sink`; the commands that are executed are told to `executions`, masked like them.
+        """
         self._sessions = sessions
         self._ledger = ledger
         self._groups = groups
         self._clock = clock
         self._sink = sink
+        self._executions = executions
 
     async def execute_workflow(self, request: RunRequest, cancellation: Cancellation) -> RunFinished:
         """Run to the verdict; the last event sent is what is returned.
@@ -216,7 +223,10 @@ class WorkflowExecutor:
         with anyio.CancelScope() as scope:
             async with running_beside(partial(_cancel_when_requested, cancellation, scope)):
                 session = await self._sessions.create_session(
-                    request.run_id, request.vm_type, on_queued=partial(self._tell_queued, request)
+                    request.run_id,
+                    request.vm_type,
+                    on_queued=partial(self._tell_queued, request),
+                    executions=self._executions and MaskedExecutions(self._executions, request.masker),
                 )
         return session
 

@@ -14,6 +14,7 @@ from terraphim_runner.ports.vm import Command, Stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from terraphim_runner.domain.ident import StepPlace
     from terraphim_runner.expressions.value import Value
     from terraphim_runner.ports.vm import Root
 
@@ -53,15 +54,15 @@ class FileHashes:
             raise found
         return found
 
-    async def add(self, patterns: tuple[str, ...]) -> None:
-        """Ask the root for a hash; that it cannot be had is kept for whoever looks it up.
+    async def add(self, patterns: tuple[str, ...], origin: StepPlace | None = None) -> None:
+        """Ask the root for a hash, on behalf of `origin`; that it cannot be had is kept for whoever looks it up.
 
         Raises:
             MachineLost | GuestError: the VM failed.
         """
-        self._known[patterns] = await self._ask(patterns)
+        self._known[patterns] = await self._ask(patterns, origin)
 
-    async def _ask(self, patterns: tuple[str, ...]) -> str | ExpressionError:
+    async def _ask(self, patterns: tuple[str, ...], origin: StepPlace | None) -> str | ExpressionError:
         links, chosen = "keep", patterns
         if patterns and patterns[0].startswith("--"):
             if patterns[0].lower() != _FOLLOW:
@@ -71,7 +72,8 @@ class FileHashes:
         argv = ("/usr/bin/env", "python3", "-I", "-S", "-c", program, self._workspace, links, *chosen)
         what = f"hashFiles('{', '.join(chosen)}')"
         with anyio.move_on_after(_TIMEOUT_S):
-            return await self._run(Command(argv, env=dict(self._root.environment), user="runner"), what)
+            command = Command(argv, env=dict(self._root.environment), user="runner", origin=origin)
+            return await self._run(command, what)
         return _error(f"{what} couldn't finish within {_TIMEOUT_S:g} seconds.")
 
     async def _run(self, command: Command, what: str) -> str | ExpressionError:

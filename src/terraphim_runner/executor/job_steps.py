@@ -11,11 +11,12 @@ import anyio
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.event import StepFinished, StepResult, StepStarted
+from terraphim_runner.domain.ident import StepPlace
 from terraphim_runner.executor.background import BackgroundStep, BackgroundSteps
 from terraphim_runner.executor.control_step import run_control
 from terraphim_runner.executor.frame import CONTEXTS
 from terraphim_runner.executor.step_end import StepEnd, StepReport
-from terraphim_runner.executor.step_log import StepLog, StepPlace
+from terraphim_runner.executor.step_log import StepLog
 from terraphim_runner.executor.step_runner import StepRunner
 from terraphim_runner.executor.stop import Stop
 from terraphim_runner.executor.turn import StepHeading

@@ -14,6 +14,7 @@ import anyio
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, InfraError, WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobResult, Notice
+from terraphim_runner.domain.ident import StepPlace
 from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.frame import JobFrame
 from terraphim_runner.executor.github_context import github_context, runner_context
@@ -106,7 +107,8 @@ class LegRunner:
     async def _run_in_root(self, settled: _Settled) -> None:
         async with self._run.session.open_root(self._root_spec()) as root:
             place = place_in(root, self._run.github)
-            await set_up(root, place, self._run.event_payload)
+            origin = StepPlace(self._leg.key, 0)
+            await set_up(root, place, self._run.event_payload, origin=origin)
             self._runner = JobRunner(
                 self._frame(settled, root, place),
                 timeout_s=settled.timeout_s,
@@ -117,9 +119,9 @@ class LegRunner:
                 await self._runner.run()
             except BaseException:
                 with suppress(InfraError):  # what failed first is to blame
-                    await clean_up(root, place)
+                    await clean_up(root, place, origin=origin)
                 raise
-            await clean_up(root, place)
+            await clean_up(root, place, origin=origin)
 
     def _root_spec(self) -> RootSpec:
         return RootSpec(_slug(self._leg.key), processes=self._run.session.vm_type.quota.processes)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from terraphim_runner.domain.event import RunEvent
     from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.event_sink import EventSink
+    from terraphim_runner.ports.execution_sink import ExecutionReport, ExecutionSink
 
 # By these, events belong together. They are ours, or stand in the workflow file for everybody to read.
 IDENTITIES = frozenset(
@@ -61,6 +62,19 @@ class MaskedSink:
             if after is not before:
                 changes[name] = after
         return changes
+
+
+class MaskedExecutions:
+    """An `ExecutionSink` that hides secrets in the name of a program, which a workflow chooses."""
+
+    def __init__(self, sink: ExecutionSink, masker: Masker) -> None:
+        """Pass on to `sink`."""
+        self._sink = sink
+        self._masker = masker
+
+    def record(self, report: ExecutionReport) -> None:
+        """Take one command."""
+        self._sink.record(replace(report, program=self._masker.mask(report.program)))
 
 
 @cache

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.event import Annotation, AnnotationLevel, StepOutput, StepSummary
 
 if TYPE_CHECKING:
     from terraphim_runner.domain.event import SourcePlace
+    from terraphim_runner.domain.ident import StepPlace
     from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.clock import Clock
     from terraphim_runner.ports.event_sink import EventSink
@@ -19,14 +19,6 @@ MAX_ANNOTATIONS = 10  # of each level, of one step
 MAX_MESSAGE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class StepPlace:
-    """Which step a line belongs to."""
-
-    job: str
-    step: int
-
-
 class StepLog:
     """The log of one step of a job; the steps of a composite action write into that of the step that uses it."""
 
@@ -34,7 +26,7 @@ class StepLog:
         self, place: StepPlace, sink: EventSink, clock: Clock, masker: Masker, *, shows_debug: bool = False
     ) -> None:
         """Log for one step; debug messages are dropped unless `shows_debug`."""
-        self._place = place
+        self.place = place
         self._sink = sink
         self._clock = clock
         self._masker = masker
@@ -57,7 +49,7 @@ class StepLog:
         """Send the lines taken so far."""
         if self._lines:
             lines, self._lines = tuple(self._lines), []
-            self._sink.emit(StepOutput(self._clock.now(), self._place.job, self._place.step, lines))
+            self._sink.emit(StepOutput(self._clock.now(), self.place.job, self.place.step, lines))
 
     def say(self, text: str) -> None:
         """Log what the runner itself has to say."""
@@ -99,8 +91,8 @@ class StepLog:
             self._sink.emit(
                 Annotation(
                     at=self._clock.now(),
-                    job=self._place.job,
-                    step=self._place.step,
+                    job=self.place.job,
+                    step=self.place.step,
                     level=level,
                     message=masked,
                     title=None if title is None else mask(title),
@@ -112,4 +104,4 @@ class StepLog:
         """Send what the step wrote to GITHUB_STEP_SUMMARY, if anything."""
         if text.strip():
             masked = "\n".join(self._masker.mask(line) for line in text.rstrip().split("\n"))
-            self._sink.emit(StepSummary(self._clock.now(), self._place.job, self._place.step, masked))
+            self._sink.emit(StepSummary(self._clock.now(), self.place.job, self.place.step, masked))

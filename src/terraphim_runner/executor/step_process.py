@@ -64,6 +64,7 @@ class StepProcess:
             user="runner",
             files={**call.files, **dict.fromkeys(self._files.paths.values(), b"")},
             read_back=tuple(self._files.paths.values()),
+            origin=self._turn.scope.origin,
         )
 
     async def _execute(self, command: Command) -> ExitStatus:

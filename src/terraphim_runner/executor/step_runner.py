@@ -50,8 +50,7 @@ class StepRunner:
         its job, whatever its condition says.
         """
         self._step = step
-        self._list = scope
-        self._scope = scope
+        self._list = self._scope = replace(scope, place=heading.log.place)
         self._heading = heading
         self._log = heading.log
         self._outer = stop

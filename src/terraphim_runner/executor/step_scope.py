@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from terraphim_runner.domain.conclusion import Conclusion
+from terraphim_runner.domain.ident import StepPlace
 from terraphim_runner.executor.file_hash import FileHashes, FilesNotHashed
 from terraphim_runner.executor.frame import status_functions
 from terraphim_runner.executor.github_context import (
@@ -47,6 +48,12 @@ class StepScope:
     is_around: bool = False  # before or after the main steps: the status functions ask about the job
     is_after_cancel: bool = False  # in a composite action that began when the job was cancelled already
     hashes: FileHashes | None = None  # what was hashed since this step's turn began
+    place: StepPlace | None = None  # of the job's step that this is, or is in
+
+    @property
+    def origin(self) -> StepPlace:
+        """Whose the commands are that are executed here: the job's own as long as no step has begun."""
+        return self.place or StepPlace(self.frame.key, 0)
 
     @property
     def is_nested(self) -> bool:
@@ -96,7 +103,7 @@ class StepScope:
             try:
                 return function(run_scope(self._contexts(), functions))
             except FilesNotHashed as missing:
-                await hashes.add(missing.patterns)
+                await hashes.add(missing.patterns, self.origin)
 
     def variables(self) -> dict[str, str]:
         """Give the whole environment of a command; later sources override earlier ones."""

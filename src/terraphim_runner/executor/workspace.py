@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from terraphim_runner.domain.ident import StepPlace
     from terraphim_runner.ports.vm import Root
 
 CLEAN_UP_DEADLINE_S = 30.0
@@ -32,7 +33,7 @@ def place_in(root: Root, github: Mapping[str, Any]) -> JobPlace:
     )
 
 
-async def set_up(root: Root, place: JobPlace, event_payload: bytes) -> None:
+async def set_up(root: Root, place: JobPlace, event_payload: bytes, *, origin: StepPlace | None = None) -> None:
     """Make a job's directories, and the file with the event.
 
     Raises:
@@ -49,16 +50,17 @@ async def set_up(root: Root, place: JobPlace, event_payload: bytes) -> None:
     )
     files = {place.event_path: event_payload}
     argv = ("/bin/sh", "-c", _SET_UP, "sh", *directories)
-    await _run(root, Command(argv, env=dict(root.environment), files=files))
+    await _run(root, Command(argv, env=dict(root.environment), files=files, origin=origin))
 
 
-async def clean_up(root: Root, place: JobPlace) -> None:
+async def clean_up(root: Root, place: JobPlace, *, origin: StepPlace | None = None) -> None:
     """Remove what may hold secrets: scripts and command files. Runs even if the run was cancelled.
 
     Raises:
         InfraError: it did not work, or took longer than `CLEAN_UP_DEADLINE_S`.
     """
-    command = Command(("/bin/sh", "-c", _CLEAN_UP, "sh", place.temp, place.scratch), env=dict(root.environment))
+    argv = ("/bin/sh", "-c", _CLEAN_UP, "sh", place.temp, place.scratch)
+    command = Command(argv, env=dict(root.environment), origin=origin)
     with anyio.move_on_after(CLEAN_UP_DEADLINE_S, shield=True) as scope:
         await _run(root, command)
     if scope.cancelled_caught:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.domain.ident import StepPlace, VmId
     from terraphim_runner.domain.vm_type import VmType
 
 
@@ -57,6 +57,7 @@ class Command:
     # round trip. Absolute paths; parents are created; owned by `user`, mode 0644. Together at most 4 MiB.
     files: Mapping[str, bytes] = field(default_factory=dict)
     read_back: tuple[str, ...] = ()
+    origin: StepPlace | None = None  # whose it is, for traces; the guest is not told
 
 
 @dataclass(frozen=True, slots=True)

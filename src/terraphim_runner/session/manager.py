@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.execution_sink import ExecutionSink
     from terraphim_runner.ports.ledger import Ledger
     from terraphim_runner.ports.vm import Allocation, VmProvider
 
@@ -110,18 +111,24 @@ class SessionManager:
             await self.release_session(session, SessionState.COMPLETED)
 
     async def create_session(
-        self, run_id: RunId, vm_type: VmType, *, on_queued: Callable[[int], None] | None = None
+        self,
+        run_id: RunId,
+        vm_type: VmType,
+        *,
+        on_queued: Callable[[int], None] | None = None,
+        executions: ExecutionSink | None = None,
     ) -> Session:
         """Wait for a place, then allocate a VM, once.
 
-        `on_queued` is told the position if there is a queue. A caller cancelled at any point holds nothing.
+        `on_queued` is told the position if there is a queue, `executions` every command that the session executes.
+        A caller cancelled at any point holds nothing.
 
         Raises:
             SessionRefused: there is no room and the setting says refuse; no VM was asked for.
             HostError: the VM is larger than the whole budget; or as `VmProvider.allocate`.
             InfraError: as `VmProvider.allocate`.
         """
-        session = Session(SessionId(f"s-{uuid4().hex[:12]}"), run_id, vm_type, self._clock)
+        session = Session(SessionId(f"s-{uuid4().hex[:12]}"), run_id, vm_type, self._clock, executions)
         await self._wait_admitted(session, on_queued)
         self._sessions[session.id] = session
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.errors import SessionExpired, StateError
 from terraphim_runner.domain.state import SessionState, next_state
+from terraphim_runner.session.reported_execution import ExecutionReporter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from terraphim_runner.domain.ident import RunId, SessionId, VmId
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.ports.clock import Clock
+    from terraphim_runner.ports.execution_sink import ExecutionSink
     from terraphim_runner.ports.vm import (
         Allocation,
         Breach,
@@ -36,13 +38,21 @@ class Session:
     under way the session is `executing` and no timeout touches it.
     """
 
-    def __init__(self, session_id: SessionId, run_id: RunId, vm_type: VmType, clock: Clock) -> None:
-        """Begin in `initializing`, without a VM."""
+    def __init__(
+        self,
+        session_id: SessionId,
+        run_id: RunId,
+        vm_type: VmType,
+        clock: Clock,
+        executions: ExecutionSink | None = None,
+    ) -> None:
+        """Begin in `initializing`, without a VM; tell `executions` of every command that is executed in it."""
         self.id = session_id
         self.run_id = run_id
         self.vm_type = vm_type
         self.created_at: datetime = clock.now()
         self._clock = clock
+        self._executions = executions
         self._state = SessionState.INITIALIZING
         self._allocation: Allocation | None = None
         self._under_way = 0
@@ -80,7 +90,7 @@ class Session:
         """Make a pristine root for one job; contract as `Vm.open_root`. It counts as use as long as it is open."""
         with self.using() as vm:
             async with vm.open_root(spec) as root:
-                yield SessionRoot(self, root)
+                yield SessionRoot(self, root, self._reporter(spec.name))
 
     def is_expired(self, now_s: float, timeout_s: float) -> bool:
         """Tell whether it is idle, with nothing under way, for `timeout_s` or longer."""
@@ -119,6 +129,9 @@ class Session:
         finally:
             self._end()
 
+    def _reporter(self, root: str) -> ExecutionReporter | None:
+        return None if self._executions is None else ExecutionReporter(self._executions, self._clock, root)
+
     def _begin(self) -> Vm:
         match self._state:
             case SessionState.ACTIVE:
@@ -142,10 +155,11 @@ class Session:
 class SessionRoot:
     """What the steps of a job get: a root in the session's VM, for as long as both last."""
 
-    def __init__(self, session: Session, root: Root) -> None:
+    def __init__(self, session: Session, root: Root, reporter: ExecutionReporter | None) -> None:
         """Count what is done in `root` as done in `session`."""
         self._session = session
         self._root = root
+        self._reporter = reporter
 
     @property
     def work_root(self) -> str:
@@ -167,7 +181,10 @@ class SessionRoot:
         """Start a command; contract as `Root.exec`."""
         with self._session.using():
             self._session.count_command()
-            async with self._root.exec(command) as execution:
+            started = self._root.exec(command)
+            if self._reporter is not None:
+                started = self._reporter.reporting(command, started)
+            async with started as execution:
                 yield execution
 
     async def put_file(

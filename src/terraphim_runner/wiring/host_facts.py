@@ -46,6 +46,7 @@ class AcceleratorFacts:
     name: str
     reason: str
     qemu_version: str
+    exposure: str = ""  # why VMMs see this machine's files; empty: they do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ async def _accelerator(settings: Settings) -> AcceleratorFacts | Trouble:
         choice = await choose_accelerator(qemu_config(settings))
     except RunnerError as error:
         return Trouble(str(error), error.hint)
-    return AcceleratorFacts(choice.accelerator.value, choice.reason, choice.program.version)
+    return AcceleratorFacts(
+        choice.accelerator.value, choice.reason, choice.program.version, choice.findings.exposure
+    )
 
 
 def _is_kvm_permitted() -> bool:

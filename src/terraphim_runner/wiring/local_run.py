@@ -156,7 +156,7 @@ async def run_in_house(
 
 
 async def _execute(request: RunRequest, house: House, sink: EventSink, cancellation: Cancellation) -> RunFinished:
-    engine = house.engine
+    engine, traced = house.engine, None
     if engine.metrics is not None:
         from terraphim_runner.adapters.metrics.metered_sink import MeteredSink  # noqa: PLC0415  # most runs need none
 
@@ -164,8 +164,10 @@ async def _execute(request: RunRequest, house: House, sink: EventSink, cancellat
     if engine.tracer is not None:
         from terraphim_runner.adapters.tracing.traced_sink import TracedSink  # noqa: PLC0415  # an extra
 
-        sink = TracedSink(sink, engine.tracer)
-    executor = WorkflowExecutor(house.sessions, engine.ledger, engine.clock, sink, engine.groups)
+        sink = traced = TracedSink(sink, engine.tracer)
+    executor = WorkflowExecutor(
+        house.sessions, engine.ledger, engine.clock, sink, engine.groups, executions=traced
+    )
     return await executor.execute_workflow(request, cancellation)
 
 

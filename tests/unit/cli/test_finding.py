@@ -61,6 +61,15 @@ def test_the_node_of_javascript_actions_is_named_with_the_image() -> None:
     assert _finding("image").message.endswith("500 MiB, node20 20.1.0")
 
 
+def test_vmms_that_see_the_hosts_files_are_noted_with_the_reason() -> None:
+    """Runs work, but not as they should."""
+    exposed = replace(_TCG, exposure="this kernel has no Landlock")
+    finding = _finding("sandbox", accelerator=exposed)
+
+    assert (finding.level, "this kernel has no Landlock" in finding.message) == (Level.NOTE, True)
+    assert finding.remedy is not None
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "remedy"),
     [

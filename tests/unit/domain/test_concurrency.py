@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from terraphim_runner.domain.concurrency import (
     join,
     leave,
 )
+from terraphim_runner.domain.errors import StateError
 
 
 def _standings(members: Members) -> dict[str, str]:
@@ -77,3 +79,9 @@ def test_at_most_one_runs_and_nobody_waits_for_nothing(moves: list[tuple[bool, b
         assert active or not waiting
         assert holder(members) == (active[0] if active else None)
         assert all(find(members, each.id) == each for each in members)
+
+
+def test_one_that_has_left_is_not_found() -> None:
+    """To ask where it stands is a mistake of ours."""
+    with pytest.raises(StateError, match="has left"):
+        find(leave(_joined(Newcomer("a", "A")), frozenset({"a"})), "a")

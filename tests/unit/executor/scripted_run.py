@@ -26,6 +26,7 @@ from terraphim_runner.workflow.reader import read_workflow
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from terraphim_runner.ports.execution_sink import ExecutionReport
     from terraphim_runner.ports.work_tree import WorkTree
 
 VM_TYPE = VmType(name="default", image="none", cpus=1, memory_mib=64, disk_mib=64)
@@ -45,9 +46,13 @@ class World:
         self.cancellation = Cancellation()
         self.events: list[RunEvent] = []
         self.scripts: list[str] = []
+        self.reports: list[ExecutionReport] = []
 
     def emit(self, event: RunEvent) -> None:
         self.events.append(event)
+
+    def record(self, report: ExecutionReport) -> None:
+        self.reports.append(report)
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -60,7 +65,7 @@ class World:
         return await self.execute(replace(request_of(text), work_tree=work_tree))
 
     async def execute(self, request: RunRequest) -> RunFinished:
-        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self, self.groups)
+        executor = WorkflowExecutor(self.manager, self.ledger, self.clock, self, self.groups, executions=self)
         return await executor.execute_workflow(request, self.cancellation)
 
     def _script(self, call: Call) -> Behaviour:
@@ -68,7 +73,7 @@ class World:
         if "python3" in call.command.argv:
             return self._behaviours.get("hash_files", Behaviour())
         if script is None:
-            is_clean_up = "rm -rf" in call.command.argv[2]
+            is_clean_up = any("rm -rf" in word for word in call.command.argv)
             return self._behaviours.get("clean_up", Behaviour()) if is_clean_up else Behaviour()
         name = script.decode().strip()
         self.scripts.append(name)

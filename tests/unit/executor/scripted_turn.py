@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.memory.vm import MemoryVm, succeed
 from terraphim_runner.domain.event import Annotation, RunEvent, StepOutput
-from terraphim_runner.domain.ident import VmId
+from terraphim_runner.domain.ident import StepPlace, VmId
 from terraphim_runner.executor.action_library import ActionLibrary, NoActions
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.frame import JobFrame, RunFrame
@@ -18,7 +18,7 @@ from terraphim_runner.executor.job_state import JobState
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.matcher_set import MatcherSet
 from terraphim_runner.executor.step_environment import StepEnvironment
-from terraphim_runner.executor.step_log import StepLog, StepPlace
+from terraphim_runner.executor.step_log import StepLog
 from terraphim_runner.executor.step_scope import StepScope
 from terraphim_runner.executor.stop import Stop
 from terraphim_runner.executor.turn import Turn

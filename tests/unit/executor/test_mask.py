@@ -139,7 +139,7 @@ def test_p8_no_registered_value_is_left_in_a_line_whatever_it_is_made_of(
 
 
 @given(
-    st.lists(st.sampled_from(["hunter2€", "hun", "ter2", "\n", "€", "x" * 100, "aaaa"]), max_size=40),
+    st.lists(st.sampled_from(["hunter2€", "hun", "ter2", "-\n", "€", "x" * 100, "aaaa"]), max_size=40),
     st.integers(0, 20),
     st.lists(st.integers(1, 50), min_size=1),
 )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from terraphim_runner.domain.concurrency import find, holder, join, leave
-from terraphim_runner.domain.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,10 +59,7 @@ class MemoryPlace:
     def look(self) -> tuple[Member, Member | None]:
         """Give how the member stands now, and who holds the group."""
         members = self._groups.members(self._name)
-        member = find(members, self._id)
-        if member is None:
-            raise StateError("this member has left the group")
-        return member, holder(members)
+        return find(members, self._id), holder(members)
 
     async def wait_changed(self) -> None:
         """Wait until somebody joins or leaves some group."""

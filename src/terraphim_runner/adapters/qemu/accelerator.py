@@ -21,7 +21,9 @@ import anyio
 from terraphim_runner.adapters.qemu import probe_payload
 from terraphim_runner.adapters.qemu.config import Accelerator, AcceleratorSetting
 from terraphim_runner.adapters.qemu.confinement import Confinement, Identity, is_root
-from terraphim_runner.adapters.qemu.program import Program, ask_version, locate, stamp_of
+from terraphim_runner.adapters.qemu.host_view import HostView
+from terraphim_runner.adapters.qemu.landlock import version
+from terraphim_runner.adapters.qemu.program import Program, ask_files, ask_version, locate, stamp_of
 from terraphim_runner.adapters.qemu.vmm import Vmm
 from terraphim_runner.domain.errors import HostError
 
@@ -49,6 +51,8 @@ class Findings:
     qemu_version: str
     kvm: Measurement
     tcg: Measurement
+    qemu_files: tuple[str, ...] = ()  # what it needs to start, apart from itself
+    exposure: str = ""  # why VMMs see what their user may read of this host's files; empty: they do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class AcceleratorChoice:
     reason: str
     findings: Findings
     program: Program
+    view: HostView | None = None  # none: see `Findings.exposure`
 
 
 async def choose_accelerator(config: QemuConfig) -> AcceleratorChoice:
@@ -69,14 +74,18 @@ async def choose_accelerator(config: QemuConfig) -> AcceleratorChoice:
     """
     path = locate(config.program)
     cache = config.state_dir / "accelerator.json"
+    landlock = version()
     key = f"{_boot_id()} {stamp_of(path)} {os.geteuid()} {probe_identity(config)} {_is_kvm_open()}"
+    key += f" {landlock} {_loader_stamp()}"
     findings = load_findings(cache, key)
     if findings is None:
         program = await ask_version(path)
-        findings = await _measure_both(key, program, probe_identity(config))
+        findings = await _measure_all(key, program, probe_identity(config), landlock)
         _store_findings(cache, findings)
     accelerator, reason = decide(config.accelerator, findings)
-    return AcceleratorChoice(accelerator, reason, findings, Program(path, findings.qemu_version, stamp_of(path)))
+    program = Program(path, findings.qemu_version, stamp_of(path))
+    view = None if findings.exposure else HostView(landlock, str(path), findings.qemu_files)
+    return AcceleratorChoice(accelerator, reason, findings, program, view)
 
 
 def decide(setting: AcceleratorSetting, findings: Findings) -> tuple[Accelerator, str]:
@@ -101,13 +110,13 @@ def decide(setting: AcceleratorSetting, findings: Findings) -> tuple[Accelerator
 
 
 async def measure(
-    accelerator: Accelerator, program: Path, identity: Identity | None, budget_s: float
+    accelerator: Accelerator, program: Path, confinement: Confinement, budget_s: float
 ) -> Measurement:
     """Run the probe once."""
     rom = os.memfd_create("probe", os.MFD_CLOEXEC)
     try:
         os.write(rom, probe_payload.rom())
-        return await _run_probe(accelerator, program, rom, identity, budget_s)
+        return await _run_probe(accelerator, program, rom, confinement, budget_s)
     finally:
         os.close(rom)
 
@@ -133,21 +142,31 @@ def load_findings(cache: Path, key: str) -> Findings | None:
     with suppress(OSError, ValueError, TypeError, KeyError):
         raw = json.loads(cache.read_text())
         if raw["key"] == key:
-            return Findings(key, raw["qemu_version"], Measurement(**raw["kvm"]), Measurement(**raw["tcg"]))
+            kvm, tcg = Measurement(**raw["kvm"]), Measurement(**raw["tcg"])
+            return Findings(key, raw["qemu_version"], kvm, tcg, tuple(raw["qemu_files"]), raw["exposure"])
     return None
 
 
-async def _measure_both(key: str, program: Program, identity: Identity | None) -> Findings:
+async def _measure_all(key: str, program: Program, identity: Identity | None, landlock: int) -> Findings:
+    files = await ask_files(program.path)
+    confinement, exposure = Confinement(identity), "this kernel has no Landlock, or it is switched off"
+    if landlock:
+        confinement = Confinement(identity, view=HostView(landlock, str(program.path), files))
+        exposure = ""
+    tcg = await measure(Accelerator.TCG, program.path, confinement, TCG_BUDGET_S)
+    if tcg.seconds is None and landlock:
+        open_to_all = await measure(Accelerator.TCG, program.path, Confinement(identity), TCG_BUDGET_S)
+        if open_to_all.seconds is not None:
+            exposure = f"this QEMU does not start where it sees its own files only: {tcg.remark}"
+            confinement, tcg = Confinement(identity), open_to_all
+    kvm = Measurement(None, "there is no /dev/kvm")
     if _has_kvm():
-        kvm = await measure(Accelerator.KVM, program.path, identity, KVM_BUDGET_S)
-    else:
-        kvm = Measurement(None, "there is no /dev/kvm")
-    tcg = await measure(Accelerator.TCG, program.path, identity, TCG_BUDGET_S)
-    return Findings(key, program.version, kvm, tcg)
+        kvm = await measure(Accelerator.KVM, program.path, confinement, KVM_BUDGET_S)
+    return Findings(key, program.version, kvm, tcg, files, exposure)
 
 
 async def _run_probe(
-    accelerator: Accelerator, program: Path, rom: int, identity: Identity | None, budget_s: float
+    accelerator: Accelerator, program: Path, rom: int, confinement: Confinement, budget_s: float
 ) -> Measurement:
     started_s = time.perf_counter()
     vmm = Vmm.spawn(
@@ -158,7 +177,7 @@ async def _run_probe(
             *("-device", "isa-debug-exit,iobase=0xf4,iosize=1"),
         ],
         fds=[rom],
-        limits=Confinement(identity),
+        limits=confinement,
     )
     try:
         with anyio.move_on_after(budget_s):
@@ -188,6 +207,12 @@ def _has_kvm() -> bool:
 
 def _is_kvm_open() -> bool:
     return os.access(_KVM_DEVICE, os.R_OK | os.W_OK)
+
+
+def _loader_stamp() -> str:
+    """Give a text that changes when libraries come or go."""
+    cache = Path("/etc/ld.so.cache")
+    return stamp_of(cache) if cache.exists() else ""
 
 
 def _boot_id() -> str:

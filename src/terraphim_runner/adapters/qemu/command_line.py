@@ -17,7 +17,11 @@ _MAILBOX_SET = 99
 _CACHE = "discard=unmap,cache.direct=off,cache.no-flush=on"
 # What user networking lets out is decided by where the VMM runs: see `egress`.
 # A clone need not tell the network that it has moved: that would be the first thing it does.
-_NETWORK = ("-netdev", "user,id=net,ipv6=off", "-device", "virtio-net-device,netdev=net,guest_announce=off")
+_NETWORK = ("-device", "virtio-net-device,netdev=net,guest_announce=off")
+# At a gate, which answers in everybody's name, the guest's name server is an address like any other. QEMU is told
+# of another one, that nobody asks: else it would read for each question which name servers the host has, which it
+# does not see. A forwarded port, which is no service's, has QEMU answer ARP for the address all the same.
+_NAMES_AT_GATE = ",dns=10.0.2.4,guestfwd=tcp:10.0.2.3:1-null"
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 # qemu64 with ARAT, without which a guest has no timer but a tick of 4 ms that does not even stop when it is idle;
@@ -85,6 +89,7 @@ class Machine:
     disks: Disks
     channels: Channels
     is_clone: bool = False  # waits for a saved device state instead of powering on
+    is_gated: bool = False  # its network is a gate that answers in everybody's name
 
 
 def kernel_command_line(tsc_khz: int) -> str:
@@ -107,7 +112,7 @@ def arguments(machine: Machine) -> list[str]:
         *_boot(machine.kernel, is_clone=machine.is_clone),
         *_channels(machine.channels),
         *_disks(machine.disks),
-        *(_NETWORK if machine.shape.has_network else ()),
+        *(_network(is_gated=machine.is_gated) if machine.shape.has_network else ()),
         *("-sandbox", SANDBOX),
     ]
 
@@ -163,6 +168,10 @@ def _disks(disks: Disks) -> list[str]:
         *("-device", f"virtio-blk-device,drive=disk{len(frozen)},serial=root,werror=report,rerror=report"),
         *("-device", "virtio-blk-device,drive=mailbox,serial=mailbox"),
     ]
+
+
+def _network(*, is_gated: bool) -> list[str]:
+    return ["-netdev", f"user,id=net,ipv6=off{_NAMES_AT_GATE if is_gated else ''}", *_NETWORK]
 
 
 def _layer(level: int, fd: int, *, read_only: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 As root, the VMM of each slot runs as a user and group of its own that no account has, without capabilities and
 without a way to gain any. Otherwise it runs as the runner's user. Either way the kernel kills it when the
-runner dies: the parent-death signal is set after the change of user (which clears it), and a shell that runs
-after *that* sees whether the parent had gone before; then it becomes the VMM.
+runner dies: the parent-death signal is set after the change of user (which clears it), and a program that runs
+after *that* (`launch_program`) sees whether the parent had gone before; then it gives up the view of the host's
+files and becomes the VMM.
 
-All of it is done by programs that become one another - nsenter, prlimit, setpriv, sh, QEMU - and not by Python
-code between fork and exec, which is not safe in a process with threads.
+All of it is done by programs that become one another - nsenter, prlimit, setpriv, that one, QEMU - and not by
+Python code between fork and exec, which is not safe in a process with threads.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from __future__ import annotations
 import os
 import resource
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from terraphim_runner.adapters.qemu.host_view import HostView
 
 _MIB = 1 << 20
 _AS_OVERHEAD_MIB = 6 * 1024  # code, TCG's translation buffer, thread stacks and arenas
 _SETPRIV = ("setpriv", "--no-new-privs", "--pdeathsig", "KILL")
-_ONLY_IF_PARENT_LIVES = '[ "$PPID" = "$1" ] || exit 125; shift; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,18 @@ class Confinement:
     identity: Identity | None  # none: the runner's own user, when the runner is not root
     limits: tuple[tuple[str, int], ...] = ()  # by prlimit's names
     entrance: tuple[str, ...] = ()  # the words that lead into its network namespace, while that is still allowed
+    view: HostView | None = None  # of the host's files; none: all that its user may read
 
 
-def launcher(confinement: Confinement, parent_pid: int) -> list[str]:
-    """Give the words that go before the VMM's own command line."""
+def launcher(confinement: Confinement, program_fd: int) -> list[str]:
+    """Give the words that go before the VMM's own command line; the last program is that of a descriptor."""
     identity = confinement.identity
     return [
         *confinement.entrance,
         *("prlimit", *(f"--{name}={value}" for name, value in confinement.limits)),
         *_SETPRIV,
         *(_drop_to(identity) if identity else ()),
-        *("sh", "-c", _ONLY_IF_PARENT_LIVES, "sh", str(parent_pid)),
+        f"/proc/self/fd/{program_fd}",
     ]
 
 

@@ -46,7 +46,7 @@ class Host:
         """Choose the limits of one VMM."""
         identity = vmm_identity(self.config, user_number)
         limits = limits_for(memory_mib=memory_mib, largest_file=largest_file, has_own_user=identity is not None)
-        return Confinement(identity, limits)
+        return Confinement(identity, limits, view=self.choice.view)
 
 
 def _measure_tsc() -> int:

@@ -108,7 +108,15 @@ async def _report_end(vmm: Vmm, link: GuestLink) -> None:
 
 def _spawn(host: Host, slot: Slot, parts: Parts, channels: Channels, entrance: tuple[str, ...]) -> Vmm:
     shape = parts.shape
-    machine = Machine(shape, parts.memory, parts.kernel, parts.disks, channels, is_clone=parts.is_clone)
+    machine = Machine(
+        shape,
+        parts.memory,
+        parts.kernel,
+        parts.disks,
+        channels,
+        is_clone=parts.is_clone,
+        is_gated=bool(entrance),
+    )
     limits = host.confinement(
         slot.user_number,
         memory_mib=shape.memory_mib,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from terraphim_runner.domain.errors import HostError
 OLDEST_VERSION = (7, 2)  # the oldest that was tested
 _INSTALL = "apt-get install qemu-system-x86"
 _VERSION = re.compile(r"version (\d+)\.(\d+)(?:\.(\d+))?")
+_LIBRARY = re.compile(r"(/\S+) \(0x")
+_DIRECTORY = re.compile(r"^/.*$", re.MULTILINE)
 _TIMEOUT_S = 10.0
 
 
@@ -56,6 +59,21 @@ async def ask_version(path: Path) -> Program:
     except (OSError, TimeoutError) as exc:
         raise HostError(f"{path} does not run: {exc}", hint=_INSTALL) from exc
     return Program(path, parse_version(result.stdout.decode(errors="replace"), path), stamp_of(path))
+
+
+async def ask_files(path: Path) -> tuple[str, ...]:
+    """Ask a QEMU and the loader which files it needs, apart from itself; none where they do not tell."""
+    said = [await _output("ldd", str(path)), await _output(str(path), "-L", "help")]
+    libraries, data = _LIBRARY.findall(said[0]), _DIRECTORY.findall(said[1])
+    modules = {f"{Path(library).parent}/qemu" for library in libraries}
+    return (*libraries, *data, *sorted(modules))
+
+
+async def _output(*command: str) -> str:
+    with suppress(OSError, TimeoutError), anyio.fail_after(_TIMEOUT_S):
+        result = await anyio.run_process(command, check=False, start_new_session=True)
+        return result.stdout.decode(errors="replace")
+    return ""
 
 
 def parse_version(text: str, path: Path) -> str:

@@ -51,6 +51,7 @@ class QemuProvider:
         self._config = config
         self._images = images
         self._clock = clock
+        self._inform = inform
         root = config.state_dir / "slots"
         self._slots = Slots(root / "qemu")
         self.templates = TemplateShelf(config.data_dir / "templates", Slots(root / "qemu-template"), clock, inform)
@@ -69,6 +70,8 @@ class QemuProvider:
     async def __aenter__(self) -> Self:
         """Examine the host."""
         self._host = await Host.examine(self._config)
+        if exposure := self._host.choice.findings.exposure:
+            self._inform(f"VMMs see the files of this machine that their user may read: {exposure}")
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._gates.start(self._tasks)

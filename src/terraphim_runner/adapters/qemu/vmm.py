@@ -11,17 +11,20 @@ import asyncio
 import os
 import signal
 import subprocess
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
-from terraphim_runner.adapters.qemu import confinement as confine
+from terraphim_runner.adapters.qemu.confinement import launcher
 from terraphim_runner.adapters.qemu.console import Console
+from terraphim_runner.adapters.qemu.launch_program import NO_RULESET, open_launch_program
 from terraphim_runner.domain.errors import HostError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from terraphim_runner.adapters.qemu.confinement import Confinement
@@ -79,7 +82,7 @@ class Vmm:
         os.set_blocking(reader, False)
         console = Console(reader, log)
         try:
-            process = _start([*confine.launcher(limits, os.getpid()), *command], fds, writer)
+            process = _start(command, fds, limits, writer)
         except BaseException:
             console.close()
             raise
@@ -178,19 +181,28 @@ def _waited_s(schedstat: str) -> float:
         return 0.0
 
 
-def _start(command: list[str], fds: Sequence[int], output: int) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], fds: Sequence[int], limits: Confinement, output: int
+) -> subprocess.Popen[bytes]:
     try:
-        # A session of its own: Ctrl-C at the terminal is for the runner, which ends its VMs in good order.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=fds,
-            start_new_session=True,
-        )
+        with _ruleset(limits, fds) as ruleset, open_launch_program(os.getpid(), ruleset) as program:
+            # A session of its own: Ctrl-C at the terminal is for the runner, which ends its VMs in good order.
+            return subprocess.Popen(
+                [*launcher(limits, program), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[*fds, program, *(() if ruleset == NO_RULESET else (ruleset,))],
+                start_new_session=True,
+            )
     except FileNotFoundError as exc:
         raise HostError(
             f"cannot start a VM: {exc.filename} is missing",
             hint="apt-get install qemu-system-x86 util-linux",
         ) from exc
+
+
+def _ruleset(limits: Confinement, fds: Sequence[int]) -> AbstractContextManager[int]:
+    if limits.view is None:
+        return nullcontext(NO_RULESET)
+    return limits.view.ruleset(fds, asks_name_servers=not limits.entrance)

@@ -45,6 +45,17 @@ def test_a_clone_is_the_same_machine_as_its_template() -> None:
     assert clone == template
 
 
+def test_at_a_gate_user_networking_does_not_look_for_the_hosts_name_servers() -> None:
+    """It would read a file that it does not see. The device, which is in the template, stays as it is."""
+    gated = replace(CLONE, is_gated=True)
+
+    assert value_of(arguments(CLONE), "-netdev") == "user,id=net,ipv6=off"
+    assert "dns=10.0.2.4" in value_of(arguments(gated), "-netdev")
+    assert [word for word in devices(arguments(gated)) if not word.startswith("user")] == [
+        word for word in devices(arguments(CLONE)) if not word.startswith("user")
+    ]
+
+
 def test_a_template_shares_its_memory_and_a_clone_does_not() -> None:
     """The one is written to the file, the other copied on write."""
     assert "mem-path=/proc/self/fd/10,share=on" in value_of(arguments(TEMPLATE), "-object")

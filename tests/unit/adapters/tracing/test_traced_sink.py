@@ -21,7 +21,9 @@ from terraphim_runner.domain.event import (
     StepStarted,
     VmAllocated,
 )
-from terraphim_runner.domain.ident import RunId, SessionId
+from terraphim_runner.domain.ident import RunId, SessionId, StepPlace
+from terraphim_runner.ports.execution_sink import ExecutionReport
+from terraphim_runner.ports.vm import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 RUN = RunId("run-1")
+SUCCESS = ExitStatus(code=0)
 GOOD, BAD = Conclusion.SUCCESS, Conclusion.FAILURE
 
 
@@ -46,16 +49,29 @@ class Listener:
         self.events.append(event)
 
 
-def spans_of(events: Sequence[RunEvent]) -> dict[str, ReadableSpan]:
+def spans_of(told: Sequence[RunEvent | ExecutionReport]) -> dict[str, ReadableSpan]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     listener = Listener()
     sink = TracedSink(listener, provider.get_tracer("test"))
-    for event in events:
-        sink.emit(event)
-    assert listener.events == list(events)
+    for each in told:
+        if isinstance(each, ExecutionReport):
+            sink.record(each)
+        else:
+            sink.emit(each)
+    assert listener.events == [each for each in told if not isinstance(each, ExecutionReport)]
     return {span.name: span for span in exporter.get_finished_spans()}
+
+
+def executed(
+    program: str,
+    origin: StepPlace | None,
+    *,
+    is_started: bool = True,
+    status: ExitStatus | None = SUCCESS,
+) -> ExecutionReport:
+    return ExecutionReport(program, origin, "build-1", at(3.25), at(4.5), is_started, status)
 
 
 def finished(conclusion: Conclusion, seconds: float) -> RunFinished:
@@ -112,3 +128,61 @@ def test_what_was_stopped_at_once_is_ended_with_its_run() -> None:
         "run ci": "cancelled",
     }
     assert spans["Run make"].end_time == spans["run ci"].end_time
+
+
+def test_commands_are_below_the_step_that_had_them_executed() -> None:
+    """Also those that are told of after its end; what is of no step that has begun is its job's or the run's."""
+    spans = spans_of(
+        [
+            *BEGINNING,
+            executed("/usr/bin/bash", StepPlace("build", 1)),
+            StepFinished(at(5), "build", 1, "Run make", GOOD, GOOD, 0, 2.0),
+            executed("python3", StepPlace("build", 1)),
+            executed("env", StepPlace("build", 2)),
+            executed("sh", StepPlace("other", 0)),
+            executed("id", None),
+            JobFinished(at(6), "build", GOOD, 4.0),
+            executed("rm", StepPlace("build", 0)),
+            finished(GOOD, 7),
+        ]
+    )
+    bash = spans["exec bash"]
+    parents = {name: parent_of(span) for name, span in spans.items() if name.startswith("exec ")}
+    run, job, step = (id_of(spans[name]) for name in ("run ci", "job build", "Run make"))
+
+    assert parents == {
+        "exec bash": step,
+        "exec python3": step,
+        "exec env": job,
+        "exec sh": run,
+        "exec id": run,
+        "exec rm": job,
+    }
+    assert (bash.end_time or 0) - (bash.start_time or 0) == 1_250_000_000
+    assert dict(bash.attributes or {}) == {
+        "process.executable.name": "bash",
+        "vm.root": "build-1",
+        "process.exit.code": 0,
+    }
+
+
+def test_a_command_that_went_wrong_says_how() -> None:
+    """A missing status is never a good one."""
+    place = StepPlace("build", 1)
+    ends = [
+        executed("a", place, status=ExitStatus(code=2)),
+        executed("b", place, status=ExitStatus(signal=9)),
+        executed("c", place, status=None),
+        executed("d", place, is_started=False, status=None),
+        executed("e", place),
+    ]
+    spans = spans_of([*BEGINNING, *ends, finished(BAD, 7)])
+
+    assert [spans[f"exec {name}"].status.description for name in "abcde"] == [
+        "exit code 2",
+        "killed by signal 9",
+        "stopped, or lost with its VM",
+        "not started",
+        None,
+    ]
+    assert [spans[f"exec {name}"].status.is_ok for name in "abcde"] == [False, False, False, False, True]
