@@ -57,12 +57,15 @@ _E = TypeVar("_E")
 class _World:
     """One run under way, in a clock's hand."""
 
-    def __init__(self, behaviours: Mapping[str, Behaviour], *, cpus: int, allocation_s: float) -> None:
+    def __init__(
+        self, behaviours: Mapping[str, Behaviour], *, cpus: int, allocation_s: float, set_up_s: float
+    ) -> None:
         self._behaviours = behaviours
         self._vm_type = VmType(name="default", image="none", cpus=cpus, memory_mib=64, disk_mib=64)
         self.clock = ManualClock()
         self.ledger = MemoryLedger()
         self.provider = MemoryProvider(self.clock, self._script, allocation_s=allocation_s)
+        self.provider.directories_s = set_up_s
         limits = SessionLimits(idle_timeout_s=50.0)
         self.manager = SessionManager(self.provider, self.ledger, self.clock, limits)
         self.groups = MemoryConcurrencyGroups()
@@ -110,8 +113,7 @@ class _World:
     def _script(self, call: Call) -> Behaviour:
         script = next((text for path, text in call.command.files.items() if path in call.command.argv), None)
         if script is None:
-            kind = "clean_up" if "rm -rf" in call.command.argv[2] else "set_up"
-            return self._behaviours.get(kind, Behaviour())
+            return self._behaviours.get("clean_up", Behaviour())
         name = script.decode().strip()
         self.scripts.append(name)
         behaviour = self._behaviours.get(name, Behaviour())
@@ -121,9 +123,14 @@ class _World:
 
 @asynccontextmanager
 async def _world(
-    named: Mapping[str, Behaviour] | None = None, *, cpus: int = 2, allocation_s: float = 0.0, **more: Behaviour
+    named: Mapping[str, Behaviour] | None = None,
+    *,
+    cpus: int = 2,
+    allocation_s: float = 0.0,
+    set_up_s: float = 0.0,
+    **more: Behaviour,
 ) -> AsyncIterator[_World]:
-    world = _World({**(named or {}), **more}, cpus=cpus, allocation_s=allocation_s)
+    world = _World({**(named or {}), **more}, cpus=cpus, allocation_s=allocation_s, set_up_s=set_up_s)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(world.provider)
         await stack.enter_async_context(world.manager)
@@ -327,7 +334,9 @@ async def test_p3_a_run_cancelled_at_any_stage_of_a_job_is_cancelled_tidied_and_
     stage: str, scripts: list[str]
 ) -> None:
     """Whatever takes ten seconds when it happens: `always()` steps run, the VM is released once."""
-    async with _world({stage: _slow(10.0)}) as world, anyio.create_task_group() as tasks:
+    slow = {} if stage == "set_up" else {stage: _slow(10.0)}
+    set_up_s = 10.0 if stage == "set_up" else 0.0
+    async with _world(slow, set_up_s=set_up_s) as world, anyio.create_task_group() as tasks:
         await _cancel(world, tasks, _TWO_STEPS)
 
         assert world.result.conclusion is Conclusion.CANCELLED
@@ -338,7 +347,7 @@ async def test_p3_a_run_cancelled_at_any_stage_of_a_job_is_cancelled_tidied_and_
 
 async def test_a_set_up_that_hangs_is_given_up_when_the_run_is_cancelled() -> None:
     """After the time for ending in good order and a little more."""
-    async with _world(set_up=_ENDLESS) as world, anyio.create_task_group() as tasks:
+    async with _world(set_up_s=1000.0) as world, anyio.create_task_group() as tasks:
         tasks.start_soon(world.run, _workflow(a=_job("one", "cancel-timeout-minutes: 1")))
         await anyio.wait_all_tasks_blocked()
         world.cancellation.request()
