@@ -28,8 +28,9 @@ from terraphim_runner.executor.mask import Masker
 from terraphim_runner.ports.action_store import ActionMapping
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
+from terraphim_runner.wiring.asked_run import LocalRun
 from terraphim_runner.wiring.engine import Engine, open_engine, open_sessions
-from terraphim_runner.wiring.local_run import LocalRun, plan_local_run, request_run
+from terraphim_runner.wiring.local_run import plan_local_run, request_run
 from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:

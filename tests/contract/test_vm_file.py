@@ -53,6 +53,25 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
+async def test_directories_are_made_with_what_is_missing_above_them(real_vm: Vm) -> None:
+    """In the order given, so that one may lie in another that is empty until then."""
+    above = f"{real_vm.work_root}/made"
+    await real_vm.make_directories([above, f"{above}/a/b", f"{above}/c"], user="runner")
+
+    assert await shell(real_vm, f"cd {above} && find . | sort") == b".\n./a\n./a/b\n./c\n"
+    assert len(set((await shell(real_vm, f"stat -c %U.%a {above} {above}/a {above}/c")).splitlines())) == 1
+
+
+async def test_a_directory_that_is_there_may_be_empty_and_nothing_else(real_vm: Vm) -> None:
+    directory = f"{real_vm.work_root}/there"
+    await real_vm.make_directories([directory], user="runner")
+    await real_vm.make_directories([directory], user="runner")
+    await real_vm.put_file(f"{directory}/file", pieces(b"x"))
+
+    with pytest.raises(FileTransferFailed, match="not empty"):
+        await real_vm.make_directories([directory, f"{real_vm.work_root}/other"], user="runner")
+
+
 async def test_a_large_file_comes_back_as_it_went(real_vm: Vm) -> None:
     content = os.urandom(MIB) * 20
     path = f"{real_vm.work_root}/large"

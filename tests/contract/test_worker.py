@@ -32,8 +32,9 @@ from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.ledger import LedgerEvent
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
+from terraphim_runner.wiring.asked_run import LocalRun
 from terraphim_runner.wiring.engine import Engine, open_sessions
-from terraphim_runner.wiring.local_run import House, LocalRun
+from terraphim_runner.wiring.local_run import House
 from terraphim_runner.wiring.pool import pool_limits
 from terraphim_runner.worker.client import ask_status, run_wherever
 from terraphim_runner.worker.line_socket import connect, listening

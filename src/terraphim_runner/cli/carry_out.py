@@ -14,19 +14,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import typer
 
-from terraphim_runner.cli.dry_run import dry_run_data, render_dry_run
-from terraphim_runner.cli.engine_log import configure_log
 from terraphim_runner.cli.error_handler import INTERRUPTED, report
 from terraphim_runner.cli.hidden_secret import hidden_secrets
 from terraphim_runner.cli.output import OutputFormat, open_messages, open_output
-from terraphim_runner.cli.watch import Watch
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import InfraError, RunnerError, StateError, WorkflowError
 from terraphim_runner.domain.event import Notice
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.executor.masked_sink import MaskedSink
-from terraphim_runner.wiring.local_run import plan_local_run
 from terraphim_runner.wiring.metrics_file import measuring
 from terraphim_runner.worker.client import run_wherever
 
@@ -39,7 +35,7 @@ if TYPE_CHECKING:
     from terraphim_runner.cli.run_order import RunOrder
     from terraphim_runner.domain.event import RunFinished
     from terraphim_runner.settings.model import Settings
-    from terraphim_runner.wiring.local_run import LocalRun
+    from terraphim_runner.wiring.asked_run import LocalRun
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -49,7 +45,6 @@ def carry_out(
 ) -> int:
     """Run the workflow once and give the exit status."""
     masker = Masker(local_run.secrets.values())
-    configure_log(settings.log_level, masker)
     with open_output(output) as opened, hidden_secrets(masker), measuring(metrics_file) as metrics:
         code = anyio.run(_run_with_signals, local_run, settings, opened, masker, metrics)
     _raise_failure(opened)
@@ -58,6 +53,9 @@ def carry_out(
 
 def show_plan(local_run: LocalRun, settings: Settings, output: OutputFormat) -> None:
     """Say what would run."""
+    from terraphim_runner.cli.dry_run import dry_run_data, render_dry_run  # noqa: PLC0415  # a run needs neither
+    from terraphim_runner.wiring.local_run import plan_local_run  # noqa: PLC0415  # ... here if a worker has it
+
     masker = Masker(local_run.secrets.values())
     with open_messages() as messages, hidden_secrets(masker), _with_text(local_run):
         plan = anyio.run(plan_local_run, local_run, settings, MaskedSink(messages, masker))
@@ -79,11 +77,11 @@ def keep_carrying_out(order: RunOrder, settings: Settings, output: OutputFormat)
 
 
 async def _watch(order: RunOrder, settings: Settings, output: OutputFormat) -> int:
-    from terraphim_runner.wiring.local_change import local_changes  # noqa: PLC0415  # other runs do not need it
+    from terraphim_runner.cli.watch import Watch  # noqa: PLC0415  # other runs need neither
+    from terraphim_runner.wiring.local_change import local_changes  # noqa: PLC0415
 
     stop = Cancellation()
     first = order.local_run()  # the workflow has to be there to begin with, not after every change
-    configure_log(settings.log_level, Masker(order.secrets.values()))
     watch = Watch(local_changes(first.directory), partial(_run_and_tell, order, settings, output))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_obey_signals, stop, tasks.cancel_scope, lambda _: None)
@@ -133,7 +131,10 @@ async def _run(
     output.on_broken = cancellation.request
     try:
         with _with_text(local_run):
-            result = await run_wherever(local_run, settings, output, cancellation, masker, metrics=metrics)
+            prepare = partial(_configure_log, settings, masker)
+            result = await run_wherever(
+                local_run, settings, output, cancellation, masker, metrics=metrics, prepare=prepare
+            )
             return exit_code(result)
     except (WorkflowError, StateError):
         raise
@@ -141,6 +142,12 @@ async def _run(
         if output.has_told_result:  # the error and its hint with it: not twice
             return error.exit_code
         raise
+
+
+def _configure_log(settings: Settings, masker: Masker) -> None:
+    from terraphim_runner.cli.engine_log import configure_log  # noqa: PLC0415  # a run in a worker logs there
+
+    configure_log(settings.log_level, masker)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ from terraphim_runner.wire.message import (
 from terraphim_runner.wire.window import INITIAL_WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from anyio.abc import TaskStatus
 
@@ -263,6 +263,17 @@ class GuestLink:
             FileTransferFailed: it is there and not empty, or cannot be made.
         """
         await self.request(MakeDirectory, root, path, user)
+
+    async def make_directories(self, paths: Sequence[str], user: str, root: str = "") -> None:
+        """Make empty directories of a user's, in this order, and their parents; it takes one round trip.
+
+        Raises:
+            FileTransferFailed: one is there and not empty, or cannot be made; the others may have been.
+        """
+        with single_error():
+            async with anyio.create_task_group() as tasks:
+                for path in paths:
+                    tasks.start_soon(self.make_directory, path, user, root)
 
     async def sync(self) -> None:
         """Make the guest write what it holds back to its disks."""

@@ -70,6 +70,10 @@ class LinkRoot:
         """Write a file whole or not at all."""
         await put_file(self._link, path, chunks, mode=mode, user=user, root=self._name)
 
+    async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
+        """Make directories in this order; all of them are asked for at once."""
+        await self._link.make_directories(paths, user, self._name)
+
     def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Read a file as a stream."""
         return get_file(self._link, path, self._name)

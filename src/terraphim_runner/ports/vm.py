@@ -250,6 +250,15 @@ class Root(Protocol):
         """
         ...
 
+    async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
+        """Make directories in this order, and what is missing above them, all of it the user's; no process runs.
+
+        Raises:
+            FileTransferFailed: one is there already with something in it, cannot be made, or there is no such
+                user; others may have been made. The VM is fine.
+        """
+        ...
+
     def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Read a file as a stream.
 

@@ -194,6 +194,11 @@ class SessionRoot:
         with self._session.using():
             await self._root.put_file(path, chunks, mode=mode, user=user)
 
+    async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
+        """Make directories; contract as `Root.make_directories`."""
+        with self._session.using():
+            await self._root.make_directories(paths, user=user)
+
     @asynccontextmanager
     async def get_file(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read a file; contract as `Root.get_file`."""

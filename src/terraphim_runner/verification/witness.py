@@ -162,6 +162,10 @@ class WitnessedRoot:
         """Write a file."""
         await self._root.put_file(path, chunks, mode=mode, user=user)
 
+    async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
+        """Make directories."""
+        await self._root.make_directories(paths, user=user)
+
     def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Read a file."""
         return self._root.get_file(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,46 +32,27 @@ from terraphim_runner.workflow.event import WorkflowDispatch
 from terraphim_runner.workflow.event_context import event_context
 from terraphim_runner.workflow.input import dispatch_inputs
 from terraphim_runner.workflow.machine import LabelTable
-from terraphim_runner.workflow.matrix_choice import MatrixChoice, unchosen_jobs
+from terraphim_runner.workflow.matrix_choice import unchosen_jobs
 from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.time_zone import time_zone_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from terraphim_runner.adapters.metrics.metrics import Metrics
     from terraphim_runner.domain.event import RunFinished
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.executor.cancellation import Cancellation
-    from terraphim_runner.ports.action_store import ActionMapping, ActionStore
+    from terraphim_runner.ports.action_store import ActionStore
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.session.manager import SessionManager
     from terraphim_runner.settings.model import Settings
+    from terraphim_runner.wiring.asked_run import LocalRun
     from terraphim_runner.wiring.engine import Engine
     from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.event_context import EventContext
     from terraphim_runner.workflow.run_plan import RunPlan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalRun:
-    """What the user asked for on the command line."""
-
-    directory: Path  # of the repository
-    file: str  # the workflow file as it is shown, relative to `directory`
-    text: str  # its content
-    event_name: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)  # of workflow_dispatch
-    job: str | None = None
-    matrix: MatrixChoice = field(default_factory=MatrixChoice)
-    env: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    vm_type: str | None = None
-    actions: Sequence[ActionMapping] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from terraphim_runner.domain.errors import HostError, MachineLost
 from terraphim_runner.domain.event import Notice, RunFinished
 from terraphim_runner.executor.beside import running_beside
-from terraphim_runner.wiring.local_run import run_locally
 from terraphim_runner.worker.line_socket import LineSocket, connect
 from terraphim_runner.worker.message import WorkerStatus, hello
 from terraphim_runner.worker.plain import event_from_plain, from_plain, to_plain
 from terraphim_runner.worker.told_error import error_from_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from terraphim_runner.adapters.metrics.metrics import Metrics
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from terraphim_runner.executor.mask import Masker
     from terraphim_runner.ports.event_sink import EventSink
     from terraphim_runner.settings.model import Settings
-    from terraphim_runner.wiring.local_run import LocalRun
+    from terraphim_runner.wiring.asked_run import LocalRun
 
 
 async def run_wherever(
@@ -35,10 +35,11 @@ async def run_wherever(
     masker: Masker,
     *,
     metrics: Metrics | None = None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> RunFinished:
     """Have the worker of this state directory run it; where there is none, or it cannot, run it here.
 
-    With `metrics` it runs here: a worker has its own.
+    With `metrics` it runs here: a worker has its own. `prepare` is called before it runs here.
 
     Raises:
         RunnerError: as `run_locally`.
@@ -54,6 +55,9 @@ async def run_wherever(
         sink.emit(
             Notice(datetime.now(UTC), "warning", f"there is a worker, but {result}; this run gets a VM of its own")
         )
+    from terraphim_runner.wiring.local_run import run_locally  # noqa: PLC0415  # a worker has loaded the engine
+
+    prepare()
     return await run_locally(run, settings, sink, cancellation, masker, metrics=metrics)
 
 

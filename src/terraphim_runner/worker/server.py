@@ -15,7 +15,8 @@ from terraphim_runner.domain.errors import RunnerError, StateError, UsageError
 from terraphim_runner.domain.event import RunStarted
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.settings.load import DEFAULT_VM_TYPE
-from terraphim_runner.wiring.local_run import LocalRun, run_in_house
+from terraphim_runner.wiring.asked_run import LocalRun
+from terraphim_runner.wiring.local_run import run_in_house
 from terraphim_runner.worker.line_socket import LineSocket, line_of
 from terraphim_runner.worker.message import RunStatus, WorkerStatus, difference, hello
 from terraphim_runner.worker.plain import event_to_plain, from_plain, to_plain

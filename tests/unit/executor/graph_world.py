@@ -44,12 +44,15 @@ E = TypeVar("E")
 class GraphWorld:
     """One run under way, in a clock's hand."""
 
-    def __init__(self, behaviours: Mapping[str, Behaviour], *, cpus: int, allocation_s: float) -> None:
+    def __init__(
+        self, behaviours: Mapping[str, Behaviour], *, cpus: int, allocation_s: float, set_up_s: float
+    ) -> None:
         self._behaviours = behaviours
         self._vm_type = VmType(name="default", image="none", cpus=cpus, memory_mib=64, disk_mib=64)
         self.clock = ManualClock()
         self.ledger = MemoryLedger()
         self.provider = MemoryProvider(self.clock, self._script, allocation_s=allocation_s)
+        self.provider.directories_s = set_up_s
         limits = SessionLimits(idle_timeout_s=50.0)
         self.manager = SessionManager(self.provider, self.ledger, self.clock, limits)
         self.groups = MemoryConcurrencyGroups()
@@ -97,8 +100,7 @@ class GraphWorld:
     def _script(self, call: Call) -> Behaviour:
         script = next((text for path, text in call.command.files.items() if path in call.command.argv), None)
         if script is None:
-            kind = "clean_up" if "rm -rf" in call.command.argv[2] else "set_up"
-            return self._behaviours.get(kind, Behaviour())
+            return self._behaviours.get("clean_up", Behaviour())
         name = script.decode().strip()
         self.scripts.append(name)
         behaviour = self._behaviours.get(name, Behaviour())
@@ -108,9 +110,14 @@ class GraphWorld:
 
 @asynccontextmanager
 async def graph_world(
-    named: Mapping[str, Behaviour] | None = None, *, cpus: int = 2, allocation_s: float = 0.0, **more: Behaviour
+    named: Mapping[str, Behaviour] | None = None,
+    *,
+    cpus: int = 2,
+    allocation_s: float = 0.0,
+    set_up_s: float = 0.0,
+    **more: Behaviour,
 ) -> AsyncIterator[GraphWorld]:
-    world = GraphWorld({**(named or {}), **more}, cpus=cpus, allocation_s=allocation_s)
+    world = GraphWorld({**(named or {}), **more}, cpus=cpus, allocation_s=allocation_s, set_up_s=set_up_s)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(world.provider)
         await stack.enter_async_context(world.manager)

@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def test_p1_p2_p3_a_run_is_one_vm_with_set_up_steps_and_clean_up() -> None:
+async def test_p1_p2_p3_a_run_is_one_vm_with_steps_and_a_clean_up() -> None:
     async with scripted_world() as world:
         result = await world.run(job_of("- run: one\n- run: two"))
 
     assert result.conclusion is Conclusion.SUCCESS
     assert (result.allocations, result.releases) == (1, 1)
     assert result.vm is not None
-    assert result.vm.commands == len(world.provider.vms[0].commands) == 4
+    assert result.vm.commands == len(world.provider.vms[0].commands) == 3
     assert world.events[-1] == result
     assert world.of(VmReleased) != []
 
@@ -204,7 +204,7 @@ async def test_outputs_and_environment_files_reach_later_steps() -> None:
         await world.run(job_of("- run: set\n  id: it\n- run: ${{ steps.it.outputs.word }} ${{ env.COLOUR }}"))
 
     assert "hi red" in world.scripts
-    environment = world.provider.vms[0].commands[2].env
+    environment = world.provider.vms[0].commands[1].env
     assert environment["COLOUR"] == "red"
     assert environment["PATH"].startswith("/opt/bin:")
 
@@ -237,12 +237,12 @@ async def test_a_step_runs_with_githubs_variables_and_the_most_specific_env_wins
     async with scripted_world() as world:
         await world.run(text.replace("jobs:", "env: {A: workflow, B: workflow, C: workflow}\njobs:", 1))
 
-    environment = world.provider.vms[0].commands[1].env
+    environment = world.provider.vms[0].commands[0].env
     assert [environment[name] for name in "ABC"] == ["step", "job", "workflow"]
     assert environment["GITHUB_SHA"] == "1" * 40
     assert environment["GITHUB_REPOSITORY"] == "octo/hello"
     assert environment["GITHUB_JOB"] == "a"
-    assert environment["GITHUB_WORKSPACE"] == world.provider.vms[0].commands[1].cwd
+    assert environment["GITHUB_WORKSPACE"] == world.provider.vms[0].commands[0].cwd
     assert environment["RUNNER_OS"] == "Linux"
 
 

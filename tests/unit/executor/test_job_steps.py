@@ -69,7 +69,7 @@ async def test_what_a_background_step_sets_is_seen_from_the_wait_on() -> None:
             await world.clock.advance_s(1.0)
 
         assert sorted(world.scripts) == ["a ---", "b redhisuccess", "set"]
-        assert world.provider.vms[0].commands[3].env["PATH"].startswith("/opt/bin:")
+        assert world.provider.vms[0].commands[2].env["PATH"].startswith("/opt/bin:")
 
 
 async def test_a_background_step_that_fails_fails_the_step_that_waits_and_what_follows() -> None:

@@ -16,7 +16,7 @@ import pytest
 from terraphim_runner.domain.diagnostic import Diagnostic, Position, Severity, Span
 from terraphim_runner.domain.errors import HostError, RunnerError, SessionRefused, WorkflowError
 from terraphim_runner.domain.event import RunEvent
-from terraphim_runner.wiring.local_run import LocalRun
+from terraphim_runner.wiring.asked_run import LocalRun
 from terraphim_runner.worker.message import WorkerStatus
 from terraphim_runner.worker.plain import _hints, event_from_plain, event_to_plain, from_plain, to_plain
 from terraphim_runner.worker.told_error import error_from_plain, error_to_plain

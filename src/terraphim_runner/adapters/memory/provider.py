@@ -70,6 +70,7 @@ class MemoryProvider:
 
     def __init__(self, clock: Clock, script: Script = succeed, *, allocation_s: float = 0.0) -> None:
         """Answer commands by `script`; take `allocation_s` of the clock's time to allocate."""
+        self.directories_s = 0.0  # what making directories takes of the clock's time in VMs made from now on
         self._clock = clock
         self._script = script
         self._allocation_s = allocation_s
@@ -145,7 +146,8 @@ class MemoryProvider:
         numbers = itertools.count(1) if wish.prefer is None else itertools.chain([wish.prefer], itertools.count(1))
         slot = next(number for number in numbers if number not in self._held and number not in wish.avoid)
         self._generations[slot] += 1
-        vm = MemoryVm(VmId(slot, self._generations[slot]), self._script, self._clock, self._tasks)
+        vm_id = VmId(slot, self._generations[slot])
+        vm = MemoryVm(vm_id, self._script, self._clock, self._tasks, directories_s=self.directories_s)
         self._held[slot] = vm
         self.vms.append(vm)
         return vm

@@ -144,8 +144,11 @@ class MemoryVm:
         {"PATH": "/usr/bin:/bin", "HOME": "/home/runner", "TERRAPHIM_EXTERNALS": "/externals"}
     )
 
-    def __init__(self, vm_id: VmId, script: Script, clock: Clock, tasks: TaskGroup) -> None:
-        """Start with no files; scripted commands run in `tasks`."""
+    def __init__(
+        self, vm_id: VmId, script: Script, clock: Clock, tasks: TaskGroup, *, directories_s: float = 0.0
+    ) -> None:
+        """Start with no files; scripted commands run in `tasks`; making directories takes so much of the clock."""
+        self._directories_s = directories_s
         self._tasks = tasks
         self._id = vm_id
         self._script = script
@@ -188,6 +191,15 @@ class MemoryVm:
         del mode, user
         self.check()
         self.files[path] = b"".join([chunk async for chunk in chunks])
+
+    async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
+        """Refuse what has files in it; others are there as soon as they have some."""
+        del user
+        await self.clock.sleep_s(self._directories_s)
+        self.check()
+        for path in paths:
+            if any(name.startswith(f"{path}/") for name in self.files):
+                raise FileTransferFailed(f"directory is not empty: {path}")
 
     @asynccontextmanager
     async def get_file(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -265,6 +277,7 @@ class MemoryRoot:
         self._vm = vm
         self._breaches: list[Breach] = []
         self.put_file = vm.put_file
+        self.make_directories = vm.make_directories
         self.get_file = vm.get_file
         self.put_tree = vm.put_tree
         self.get_tree = vm.get_tree
