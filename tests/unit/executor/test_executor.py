@@ -66,11 +66,13 @@ async def test_what_the_vm_used_and_what_was_kept_from_it_is_in_the_result() -> 
     assert notice.message == "blocked by network policy: a.example:443 (2 times); see /log"
 
 
-async def test_a_jobs_root_has_the_vm_types_quota_of_processes() -> None:
+async def test_a_jobs_root_has_the_vm_types_quotas() -> None:
+    quota = Quota(job_memory_mib=40, processes=99)
     async with scripted_world() as world:
-        await world.execute(request_of(job_of("- run: one"), replace(VM_TYPE, quota=Quota(processes=99))))
+        await world.execute(request_of(job_of("- run: one"), replace(VM_TYPE, quota=quota)))
 
-    assert [spec.processes for spec in world.provider.vms[0].root_specs] == [99]
+    (spec,) = world.provider.vms[0].root_specs
+    assert (spec.memory_mib, spec.processes, spec.sharers) == (40, 99, 1)
 
 
 async def test_p6_a_failed_step_fails_the_run_and_skips_what_follows() -> None:

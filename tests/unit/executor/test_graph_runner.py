@@ -175,6 +175,19 @@ async def test_a_setting_lowers_how_many_jobs_run_at_once(max_parallel_jobs: int
         assert world.result.duration_s == duration_s
 
 
+@pytest.mark.parametrize(("max_parallel_jobs", "sharers"), [(None, [2, 2, 1]), (1, [1, 1, 1])])
+async def test_a_jobs_root_shares_with_as_many_as_may_run_at_once(
+    max_parallel_jobs: int | None, sharers: list[int]
+) -> None:
+    """So no two jobs are promised the same memory; one that must be alone has all of it."""
+    async with _world(cpus=2) as world:
+        world.max_parallel_jobs = max_parallel_jobs
+        await world.run(_workflow(a=_job("x"), b=_job("x"), c=_job("x", "needs: [a, b]")))
+
+    specs = world.provider.vms[0].root_specs
+    assert [(spec.memory_mib, spec.sharers) for spec in specs] == [(None, each) for each in sharers]
+
+
 async def test_a_slow_job_holds_up_only_those_that_need_it() -> None:
     async with _world(slow=_slow(60.0)) as world, anyio.create_task_group() as tasks:
         text = _workflow(a=_job("slow"), b=_job("b"), c=_job("c", "needs: b"), d=_job("d", "needs: a"))
