@@ -86,6 +86,10 @@ async def test_a_script_may_have_a_command_meet_limits(request_for_vm: Allocatio
     [
         (Breach(Limit.MEMORY, 512, 1), "out of memory: 1 process was killed at the job's limit of 512 MiB"),
         (Breach(Limit.MEMORY, 512, 2), "out of memory: 2 processes were killed at the job's limit of 512 MiB"),
+        (
+            Breach(Limit.MEMORY, 9, 1, sharers=3),
+            "out of memory: 1 process was killed at the job's limit of 9 MiB, its share while 3 jobs may run at once",  # noqa: E501
+        ),
         (Breach(Limit.PROCESSES, 60, 9), "too many processes: the job's limit of 60 was reached"),
         (Breach(Limit.DISK, 100), "disk full: the job has written all of its 100 MiB"),
     ],

@@ -102,3 +102,69 @@ def test_an_io_limit_throttles(run: Callable[..., list[dict[str, Any]]]) -> None
     assert step["conclusion"] == "success"
     assert step["duration_s"] >= 8
     assert events[-1]["usage"]["disk_written_bytes"] >= 40 << 20
+
+
+# The greedy job's processes are far smaller than the modest job's one: who is largest is not who has taken most.
+_SIDE_BY_SIDE = """\
+on: push
+env:
+  AVAILABLE: |
+    def available():
+        values = dict(line.split(":") for line in open("/proc/meminfo"))
+        return int(values["MemAvailable"].split()[0]) / int(values["MemTotal"].split()[0])
+jobs:
+  greedy:
+    runs-on: two
+    steps:
+      - shell: python
+        run: |
+          import os, time
+          exec(os.environ["AVAILABLE"])
+          while available() > 0.65:  # until the modest job has what it wants
+              time.sleep(0.05)
+          while True:
+              ready, done = os.pipe()
+              if os.fork() == 0:
+                  taken = b"x" * (16 << 20)
+                  os.write(done, b"x")
+                  time.sleep(1000)
+              os.close(done)
+              os.read(ready, 1)
+              os.close(ready)
+              if os.waitpid(-1, os.WNOHANG)[0]:
+                  raise SystemExit("one of them was killed")
+  modest:
+    runs-on: two
+    steps:
+      - shell: python
+        run: |
+          import os, time
+          exec(os.environ["AVAILABLE"])
+          taken = b"x" * (150 << 20)
+          while available() > 0.35:  # until the greedy job has taken what it can
+              time.sleep(0.05)
+          while available() < 0.4:  # until it is gone
+              time.sleep(0.05)
+          print("still here:", len(taken))
+"""
+
+
+def test_who_takes_too_much_fails_alone_beside_a_job_that_does_not(
+    start_on_qemu: Callable[..., subprocess.Popen[str]], repository: Path
+) -> None:
+    """Though the other has the largest process of all, and there is no limit but what they share."""
+    (repository / ".github/workflows/ci.yml").write_text(_SIDE_BY_SIDE)
+    env = {
+        "TERRAPHIM_VM_TYPES__TWO": json.dumps({"cpus": 2, "memory_mib": 512, "disk_mib": 1024}),
+        "TERRAPHIM_LABELS": '{"two": "two"}',
+    }
+    with start_on_qemu("run", "--output", "json", env=env) as process:
+        out, _ = process.communicate(timeout=240)
+    events = [json.loads(line) for line in out.splitlines()]
+    greedy, modest = events[-1]["jobs"]
+    told = [(event["job"], event["message"]) for event in events if event["event"] == "annotation"]
+
+    assert (greedy["conclusion"], modest["conclusion"], events[-1]["error"]) == ("failure", "success", None), out
+    assert [job for job, message in told if "out of memory" in message] == ["greedy"]
+    assert "killed at the job's limit of" in greedy["reason"]
+    assert "MiB, its share while 2 jobs may run at once" in greedy["reason"]

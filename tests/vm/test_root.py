@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from terraphim_runner.adapters.qemu.provider import QemuProvider
     from terraphim_runner.domain.vm_type import VmType
-    from terraphim_runner.ports.vm import ExitStatus, Root, Vm
+    from terraphim_runner.ports.vm import Breach, ExitStatus, Root, Vm
 
     Shell = Callable[..., Awaitable[str]]
 
@@ -239,6 +239,35 @@ async def test_who_wants_too_much_memory_fails_alone_and_is_told(vm: Vm, shell: 
         assert str(found[0]) == "out of memory: 1 process was killed at the job's limit of 100 MiB"
         assert list(await other.breaches()) == []
         assert await shell(other, "python3 -c 'x = bytearray(120 << 20)'; echo fine") == "fine\n"
+
+
+@pytest.mark.parametrize("memory_mib", [512, 2048])
+async def test_roots_that_take_all_they_can_lose_only_their_own(
+    provider: QemuProvider, small: VmType, shell: Shell, memory_mib: int
+) -> None:
+    """The kernel never has to look for a victim in all roots, let alone in the whole machine.
+
+    A larger machine keeps more free, for pages that are large.
+    """
+    vm_type = replace(small, name="two", cpus=2, memory_mib=memory_mib)
+    vm = (await provider.allocate(AllocationRequest(vm_type))).vm
+    found: list[Breach] = []
+
+    async def take_all(name: str) -> None:
+        async with vm.open_root(RootSpec(name, sharers=2)) as root:
+            status, _ = await attempt(root, "exec python3 -c 'x = []\nwhile True: x.append(b\"x\" * (4 << 20))'")
+            assert status.signal == 9
+            found.extend(await root.breaches())
+
+    async with anyio.create_task_group() as tasks:
+        for name in ("one", "two"):
+            tasks.start_soon(take_all, name)
+    kills = re.findall(r"oom-kill:constraint=(\w+).*?oom_memcg=(/roots/[^,]+)", await shell(vm, "dmesg"))
+
+    assert [breach.count for breach in found] == [1, 1]
+    assert all(0.75 * memory_mib < 2 * breach.allowed < 0.95 * memory_mib for breach in found)
+    assert [constraint for constraint, _ in kills] == ["CONSTRAINT_MEMCG"] * 2
+    assert len({group for _, group in kills}) == 2
 
 
 async def test_a_fork_bomb_stays_in_its_root(vm: Vm, shell: Shell) -> None:

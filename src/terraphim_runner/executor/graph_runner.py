@@ -93,7 +93,7 @@ class GraphRunner:
                 self._frame.sink.emit(JobFinished(now, result.key, result.conclusion, 0.0, result.reason))
             case Begin(leg=leg):
                 self._cancellations[leg] = Cancellation()
-                self._start(self._run_leg, leg)
+                self._start(self._run_leg, action)
             case Stop(leg=leg, reason=reason):
                 self._cancellations[leg].request(reason)
             case Enter(leg=leg):
@@ -110,11 +110,12 @@ class GraphRunner:
             raise StateError("nothing can start before the graph runs")
         self._tasks.start_soon(function, argument)
 
-    async def _run_leg(self, leg: LegState) -> None:
+    async def _run_leg(self, action: Begin) -> None:
+        leg = action.leg
         plan = leg.job.plan
         if not isinstance(plan, JobPlan):
             raise StateError(f"{leg.key} has no steps")
-        end = await LegRunner(self._frame, leg, plan.job, self._cancellations[leg]).run()
+        end = await LegRunner(self._frame, leg, plan.job, self._cancellations[leg], at_once=action.at_once).run()
         del self._cancellations[leg]
         self._tally.add(leg.position, end.result)
         self._schedule.end(leg, end.needs)

@@ -67,12 +67,15 @@ class _Settled:
 class LegRunner:
     """One leg of a job that has steps."""
 
-    def __init__(self, run: RunFrame, leg: LegState, job: NormalJob, cancellation: Cancellation) -> None:
-        """Run `leg`, which is of `job`, until `cancellation` stops it."""
+    def __init__(
+        self, run: RunFrame, leg: LegState, job: NormalJob, cancellation: Cancellation, *, at_once: int
+    ) -> None:
+        """Run `leg`, which is of `job`, until `cancellation` stops it; at most `at_once` share the VM with it."""
         self._run = run
         self._leg = leg
         self._job = job
         self._cancellation = cancellation
+        self._at_once = at_once
         self._runner: JobRunner | None = None
 
     async def run(self) -> LegEnd:
@@ -124,7 +127,13 @@ class LegRunner:
             await clean_up(root, place, origin=origin)
 
     def _root_spec(self) -> RootSpec:
-        return RootSpec(_slug(self._leg.key), processes=self._run.session.vm_type.quota.processes)
+        quota = self._run.session.vm_type.quota
+        return RootSpec(
+            _slug(self._leg.key),
+            memory_mib=quota.job_memory_mib,
+            processes=quota.processes,
+            sharers=self._at_once,
+        )
 
     def _end(self, trouble: RunnerError | None) -> LegEnd:
         end = None if self._runner is None else self._runner.end

@@ -18,6 +18,7 @@ from terraphim_runner.domain.errors import ExpressionError, WorkflowError
 from terraphim_runner.domain.event import JobResult
 from terraphim_runner.executor.call_boundary import record_of_call, secrets_for
 from terraphim_runner.executor.job_status import is_due, why_not
+from terraphim_runner.executor.neighbour import most_at_once
 from terraphim_runner.executor.record import NeedsRecord
 from terraphim_runner.executor.schedule_state import JobState, LegState, Level, Phase
 from terraphim_runner.executor.scope import run_scope
@@ -58,6 +59,7 @@ class Begin:
     """Run a leg that has steps; call `end` when it is over."""
 
     leg: LegState
+    at_once: int  # how many legs may be running while this one does, itself included
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ class Schedule:
             if leg.phase is Phase.READY:
                 leg.phase = Phase.RUNNING
                 self._running += 1
-                self._actions.append(Begin(leg))
+                self._actions.append(Begin(leg, most_at_once(leg, self._places)))
 
     def _end_leg(self, leg: LegState, record: NeedsRecord) -> None:
         job = leg.job

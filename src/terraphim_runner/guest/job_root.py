@@ -78,7 +78,7 @@ class JobRoot(Activity):
         Raises:
             OSError: its limits cannot be set.
         """
-        self._cgroup.limit(request.memory, request.processes)
+        self._cgroup.limit(request.memory, request.processes, request.sharers)
 
     def measure(self, request: Measure) -> Usage:
         """Tell what it has taken of the machine."""

@@ -15,6 +15,7 @@ _BARRED = (16, 17, 22, 25, 32, 33)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1 << 20
 _RESERVE = 64 * _MIB  # for the agent and what no cgroup is charged with
+_SLACK = 8 * _MIB  # for roots that wait, and for what the kernel keeps of removed ones
 
 
 class RootCgroup:
@@ -38,14 +39,13 @@ class RootCgroup:
         os.mkdir(self.path)
         os.mkdir(f"{self.path}/init")
 
-    def limit(self, memory: int, processes: int) -> None:
-        """Set its limits; 0 is what the machine can bear.
+    def limit(self, memory: int, processes: int, sharers: int) -> None:
+        """Set its limits; 0 is what the machine can bear, of memory: if there are so many roots at once.
 
         Raises:
             OSError: the kernel refused.
         """
-        most = _total() - _RESERVE
-        write(f"{self.path}/memory.max", min(memory or most, most))
+        write(f"{self.path}/memory.max", share_memory(int(_read(f"{_ROOTS}/memory.max")), memory, sharers))
         write(f"{self.path}/pids.max", processes or max(_total() // _MIB, 512))  # each takes a good part of a MiB
 
     def measure(self) -> tuple[int, int, int, int]:
@@ -62,6 +62,26 @@ def _total() -> int:
     return os.sysconf("SC_PHYS_PAGES") * _PAGE
 
 
+def share_memory(roots: int, wanted: int, sharers: int) -> int:
+    """Give the bytes that one root may take, of those that all may: what is wanted, or (0) an equal share."""
+    most = roots - _SLACK
+    return min(wanted or most // max(sharers, 1), most)
+
+
+def count_kept_pages(zones: bytes) -> int:
+    """Count what the kernel keeps free, killing for it if it must, from /proc/zoneinfo; as for `MemAvailable`."""
+    pages = high = managed = 0
+    for line in zones.splitlines():
+        key, _, value = line.strip().partition(b" ")
+        if key == b"high":
+            high = int(value)
+        elif key == b"managed":
+            managed = int(value)
+        elif key == b"protection:":
+            pages += min(managed, high + max(map(int, value.strip(b" ()").split(b","))))
+    return pages
+
+
 def _prepare() -> None:
     """Set up what all roots share, before the first; the agent gives up for good what no command may have.
 
@@ -70,7 +90,8 @@ def _prepare() -> None:
     write(f"{CGROUPS}/cgroup.subtree_control", _CONTROLLERS)
     os.mkdir(_ROOTS)
     write(f"{_ROOTS}/cgroup.subtree_control", _CONTROLLERS)
-    write(f"{_ROOTS}/memory.max", _total() - _RESERVE)  # all roots together must leave the agent alive
+    # All roots together must leave the agent alive, and never have the kernel look everywhere for whom to kill.
+    write(f"{_ROOTS}/memory.max", _total() - _RESERVE - count_kept_pages(_read("/proc/zoneinfo")) * _PAGE)
     attach_device_filter(_ROOTS)  # here, where no job sees it
     for number in _BARRED:
         bar_capability(number)

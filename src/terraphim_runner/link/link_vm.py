@@ -37,10 +37,12 @@ class LinkRoot:
         environment: Mapping[str, str],
         ship_tree: ShipTree = put_tree,
         name: str = "",
+        sharers: int = 1,
     ) -> None:
         """Take a link after its handshake; `ship_tree` is the provider's way, if it has a better one than tar."""
         self._link = link
         self._name = name
+        self._sharers = sharers
         self._work_root = work_root
         self._environment = dict(environment)
         self._ship_tree = ship_tree
@@ -88,7 +90,7 @@ class LinkRoot:
 
     async def breaches(self) -> Sequence[Breach]:
         """Tell which limits its processes have met; the machine's own root has none."""
-        return find_breaches(await measure_root(self._link, self._name)) if self._name else ()
+        return find_breaches(await measure_root(self._link, self._name), self._sharers) if self._name else ()
 
 
 class LinkVm(LinkRoot):
@@ -127,4 +129,5 @@ class LinkVm(LinkRoot):
                 environment=self._environment,
                 ship_tree=self._ship_tree,
                 name=spec.name,
+                sharers=1 if spec.memory_mib else spec.sharers,
             )

@@ -29,7 +29,8 @@ async def keep_root(link: GuestLink, spec: RootSpec) -> AsyncIterator[None]:
     """
     channel = link.open_channel()
     try:
-        link.send(OpenRoot(channel.number, spec.name, (spec.memory_mib or 0) * _MIB, spec.processes or 0))
+        memory = (spec.memory_mib or 0) * _MIB
+        link.send(OpenRoot(channel.number, spec.name, memory, spec.processes or 0, spec.sharers))
         await channel.wait_until(lambda: channel.is_answered or channel.failed is not None)
         if channel.failed is not None:
             raise InfraError(f"the VM could not make a root for {spec.name}: {channel.failed.text}")
@@ -67,11 +68,11 @@ async def measure_root(link: GuestLink, name: str) -> Usage:
     return channel.usage
 
 
-def find_breaches(usage: Usage) -> tuple[Breach, ...]:
-    """Judge which limits were met."""
+def find_breaches(usage: Usage, sharers: int = 1) -> tuple[Breach, ...]:
+    """Judge which limits were met; with `sharers`, that of memory is a share."""
     found = []
     if usage.killed:
-        found.append(Breach(Limit.MEMORY, usage.memory // _MIB, usage.killed))
+        found.append(Breach(Limit.MEMORY, usage.memory // _MIB, usage.killed, sharers))
     if usage.refused:
         found.append(Breach(Limit.PROCESSES, usage.processes, usage.refused))
     if usage.disk_free < _HARDLY_ANYTHING:

@@ -161,12 +161,15 @@ class RootSpec:
     """A pristine root for one job: what to call it, and what its processes may take of the VM together.
 
     A limit that is not given is what the machine can bear. Of the processor each root gets a fair share. Of the
-    disk each gets one of as many equal parts as the VM has CPUs, since no more jobs than that run at once.
+    disk each gets one of as many equal parts as the VM has CPUs, since no more jobs than that run at once; of the
+    memory, where no limit is given, one of `sharers` parts. While no more memory is promised than there is, a
+    root that wants too much loses only processes of its own.
     """
 
     name: str  # unique among the VM's roots that are open: letters, digits, `-`, `_`, `.`; at most 60
     memory_mib: int | None = None  # above it the job's own processes are killed for want of memory
     processes: int | None = None  # above it the job's forks fail
+    sharers: int = 1  # how many roots there may be at once while this one is open, itself included
 
 
 class Limit(Enum):
@@ -184,13 +187,15 @@ class Breach:
     limit: Limit
     allowed: int  # MiB, or processes
     count: int = 0  # processes killed for want of memory; forks refused
+    sharers: int = 1  # of the memory: what was allowed is one of so many equal parts
 
     def __str__(self) -> str:
         """Say it to the job's author."""
         match self.limit:
             case Limit.MEMORY:
                 killed = "1 process was" if self.count == 1 else f"{self.count} processes were"
-                return f"out of memory: {killed} killed at the job's limit of {self.allowed} MiB"
+                share = f", its share while {self.sharers} jobs may run at once" if self.sharers > 1 else ""
+                return f"out of memory: {killed} killed at the job's limit of {self.allowed} MiB{share}"
             case Limit.PROCESSES:
                 return f"too many processes: the job's limit of {self.allowed} was reached"
             case Limit.DISK:

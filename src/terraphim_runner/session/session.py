@@ -195,8 +195,9 @@ class SessionRoot:
             await self._root.put_file(path, chunks, mode=mode, user=user)
 
     async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
-        """Make directories; contract as `Root.make_directories`."""
+        """Make directories; contract as `Root.make_directories`. A command that the agent executes itself."""
         with self._session.using():
+            self._session.count_command()
             await self._root.make_directories(paths, user=user)
 
     @asynccontextmanager

@@ -70,6 +70,7 @@ class VmTypeSettings(BaseModel):
     cpus: int = Field(ge=1, le=64)
     memory_mib: int = Field(ge=128)
     disk_mib: int = Field(ge=256)
+    job_memory_mib: int | None = Field(default=None, ge=16)
     processes: int | None = Field(default=None, ge=16)
     cpu_limit: float | None = Field(default=None, ge=0.1)
     io_mib_s: int | None = Field(default=None, ge=1)
@@ -80,7 +81,7 @@ class VmTypeSettings(BaseModel):
         """Give the port's value."""
         rules = tuple(map(Rule.parse, self.network_allow))
         policy = NetworkPolicy(self.network, rules)
-        quota = Quota(self.processes, self.cpu_limit, self.io_mib_s)
+        quota = Quota(self.job_memory_mib, self.processes, self.cpu_limit, self.io_mib_s)
         return VmType(name, self.image, self.cpus, self.memory_mib, self.disk_mib, policy, quota)
 
 

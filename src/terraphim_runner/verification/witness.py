@@ -163,8 +163,12 @@ class WitnessedRoot:
         await self._root.put_file(path, chunks, mode=mode, user=user)
 
     async def make_directories(self, paths: Sequence[str], *, user: str = "root") -> None:
-        """Make directories."""
-        await self._root.make_directories(paths, user=user)
+        """Make directories: a command that the agent executes itself."""
+        self._sightings.append(Sighting(Sight.COMMAND, self._vm_id))
+        try:
+            await self._root.make_directories(paths, user=user)
+        finally:
+            self._sightings.append(Sighting(Sight.COMMAND_ENDED, self._vm_id))
 
     def get_file(self, path: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Read a file."""

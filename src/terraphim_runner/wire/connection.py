@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from terraphim_runner.wire.frame import Bytes, Frame
     from terraphim_runner.wire.message import Message
 
-OLDEST_VERSION = 2  # 2: roots
-NEWEST_VERSION = 2
+OLDEST_VERSION = 3  # 2: roots; 3: how many of them share the memory
+NEWEST_VERSION = 3
 
 _SEQUENCES = 2**32
 

@@ -176,8 +176,9 @@ class OpenRoot(Message, kind=14):
     """Make a pristine root, which lasts as long as the channel: Close removes it. Done or Failed."""
 
     name: Text
-    memory: Number  # bytes its processes may take together; 0: what the machine can spare
+    memory: Number  # bytes its processes may take together; 0: an equal part of what the machine can spare
     processes: Number  # how many there may be; 0: as many as the machine can bear
+    sharers: Number  # how many parts that is: as many as there may be roots at once, this one included
 
 
 class PrepareRoots(Message, kind=15):

@@ -42,14 +42,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def test_p1_p2_p3_a_run_is_one_vm_with_steps_and_a_clean_up() -> None:
+async def test_p1_p2_p3_a_run_is_one_vm_with_set_up_steps_and_clean_up() -> None:
     async with scripted_world() as world:
         result = await world.run(job_of("- run: one\n- run: two"))
 
     assert result.conclusion is Conclusion.SUCCESS
     assert (result.allocations, result.releases) == (1, 1)
     assert result.vm is not None
-    assert result.vm.commands == len(world.provider.vms[0].commands) == 3
+    assert len(world.provider.vms[0].commands) == 3  # processes: the steps and the clean-up
+    assert result.vm.commands == 4  # the set-up is done by the agent
     assert world.events[-1] == result
     assert world.of(VmReleased) != []
 
@@ -66,11 +67,13 @@ async def test_what_the_vm_used_and_what_was_kept_from_it_is_in_the_result() -> 
     assert notice.message == "blocked by network policy: a.example:443 (2 times); see /log"
 
 
-async def test_a_jobs_root_has_the_vm_types_quota_of_processes() -> None:
+async def test_a_jobs_root_has_the_vm_types_quotas() -> None:
+    quota = Quota(job_memory_mib=40, processes=99)
     async with scripted_world() as world:
-        await world.execute(request_of(job_of("- run: one"), replace(VM_TYPE, quota=Quota(processes=99))))
+        await world.execute(request_of(job_of("- run: one"), replace(VM_TYPE, quota=quota)))
 
-    assert [spec.processes for spec in world.provider.vms[0].root_specs] == [99]
+    (spec,) = world.provider.vms[0].root_specs
+    assert (spec.memory_mib, spec.processes, spec.sharers) == (40, 99, 1)
 
 
 async def test_p6_a_failed_step_fails_the_run_and_skips_what_follows() -> None:

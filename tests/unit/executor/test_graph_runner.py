@@ -58,6 +58,19 @@ async def test_a_setting_lowers_how_many_jobs_run_at_once(max_parallel_jobs: int
         assert world.result.duration_s == duration_s
 
 
+@pytest.mark.parametrize(("max_parallel_jobs", "sharers"), [(None, [2, 2, 1]), (1, [1, 1, 1])])
+async def test_a_jobs_root_shares_with_as_many_as_may_run_at_once(
+    max_parallel_jobs: int | None, sharers: list[int]
+) -> None:
+    """So no two jobs are promised the same memory; one that must be alone has all of it."""
+    async with graph_world(cpus=2) as world:
+        world.max_parallel_jobs = max_parallel_jobs
+        await world.run(a_workflow(a=a_job("x"), b=a_job("x"), c=a_job("x", "needs: [a, b]")))
+
+    specs = world.provider.vms[0].root_specs
+    assert [(spec.memory_mib, spec.sharers) for spec in specs] == [(None, each) for each in sharers]
+
+
 async def test_a_slow_job_holds_up_only_those_that_need_it() -> None:
     async with graph_world(slow=lasting(60.0)) as world, anyio.create_task_group() as tasks:
         text = a_workflow(a=a_job("slow"), b=a_job("b"), c=a_job("c", "needs: b"), d=a_job("d", "needs: a"))
@@ -244,7 +257,7 @@ async def test_p6_a_lost_vm_ends_every_job_with_that_reason_and_keeps_what_was_d
     assert world.result.error is not None
 
 
-async def test_outputs_that_hold_a_secret_do_not_leave_the_job() -> None:
+async def test_outputs_that_hold_a_secret_do_not_leave_thea_job() -> None:
     """As on GitHub, with a warning."""
     mask = Behaviour(
         output=((Stream.STDOUT, b"::add-mask::s3cret\n"),), files={"GITHUB_OUTPUT": b"x=a s3cret\ny=fine\n"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +41,7 @@ class _Run:
     running: dict[str, LegState] = field(default_factory=dict)
     entering: dict[str, LegState] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
+    shares: dict[str, Fraction] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
@@ -48,8 +50,9 @@ class _Run:
     def act(self) -> None:
         for action in self.schedule.advance():
             match action:
-                case Begin(leg=leg):
+                case Begin(leg=leg, at_once=at_once):
                     self.begun.append(leg.key)
+                    self.shares[leg.key] = Fraction(1, at_once)
                     self.running[leg.key] = leg
                 case Enter(leg=leg):
                     self.entering[leg.key] = leg
@@ -409,6 +412,7 @@ def test_a_called_workflow_waits_for_its_own_group_and_for_the_calls() -> None:
     assert run.begun == ["call / one"]
 
 
+_WIDE_LIBRARY = _callable(_jobs(one="", two="needs: one", three="needs: one"))
 _CONDITIONS = ("", "if: always()", "if: failure()", "if: cancelled()", "if: false", "if: '!cancelled()'")
 
 
@@ -432,12 +436,16 @@ def _workflows(draw: st.DrawFn) -> str:
 @settings(max_examples=150, deadline=None)
 @given(text=_workflows(), places=st.integers(1, 4), data=st.data())
 def test_every_leg_ends_once_within_the_limits_whatever_happens(text: str, places: int, data: Any) -> None:
-    """Something can always go on until all is over; limits hold; nothing starts before what it needs has ended."""
-    run = _run(text, places=places, lib=_LIBRARY)
+    """Something can always go on until all is over; limits hold; nothing starts before what it needs has ended.
+
+    And what legs that run at once may share is never more than there is.
+    """
+    run = _run(text, places=places, lib=_WIDE_LIBRARY)
     is_cancelled = False
     while not run.schedule.is_done:
         assert run.running or run.entering, "nothing can go on"
         assert len(run.running) <= places
+        assert sum(run.shares[key] for key in run.running) <= 1
         _check(run)
         moves = [*(("end", key) for key in run.running), *(("enter", key) for key in run.entering)]
         kind, key = data.draw(st.sampled_from([*moves, *([] if is_cancelled else [("cancel", "")])]))

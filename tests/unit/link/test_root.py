@@ -32,3 +32,7 @@ ROOMY = {
 )
 def test_every_limit_that_was_met_is_a_breach(found: dict[str, int], breaches: list[Breach]) -> None:
     assert list(find_breaches(Usage(1, **(ROOMY | found)))) == breaches
+
+
+def test_a_breach_of_a_share_knows_that_it_was_one() -> None:
+    assert find_breaches(Usage(1, **(ROOMY | {"killed": 1})), sharers=2) == (Breach(Limit.MEMORY, 512, 1, 2),)

@@ -92,13 +92,13 @@ def test_an_unknown_kind_is_malformed() -> None:
 
 
 def test_both_ends_speak_the_newest_version_they_share() -> None:
-    assert choose_version(2, 2) == 2
-    assert choose_version(1, 9) == 2
-    assert choose_version(1, 1) == 0
-    assert choose_version(3, 9) == 0
+    assert choose_version(3, 3) == 3
+    assert choose_version(1, 9) == 3
+    assert choose_version(1, 2) == 0
+    assert choose_version(4, 9) == 0
 
 
 def test_no_common_version_is_an_error_that_names_both() -> None:
-    check_version(2, 2, 2)
-    with pytest.raises(VersionMismatch, match=r"3 to 4 .* 2 to 2"):
-        check_version(0, 3, 4)
+    check_version(3, 3, 3)
+    with pytest.raises(VersionMismatch, match=r"4 to 5 .* 3 to 3"):
+        check_version(0, 4, 5)
