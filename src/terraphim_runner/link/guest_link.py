@@ -270,10 +270,20 @@ class GuestLink:
         Raises:
             FileTransferFailed: one is there and not empty, or cannot be made; the others may have been.
         """
+        failures: list[FileTransferFailed] = []
+
+        async def make(path: str) -> None:
+            try:
+                await self.make_directory(path, user, root)
+            except FileTransferFailed as exc:
+                failures.append(exc)
+
         with single_error():
             async with anyio.create_task_group() as tasks:
                 for path in paths:
-                    tasks.start_soon(self.make_directory, path, user, root)
+                    tasks.start_soon(make, path)
+        if failures:
+            raise failures[0]
 
     async def sync(self) -> None:
         """Make the guest write what it holds back to its disks."""
