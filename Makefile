@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 
-.PHONY: bench-pool help setup host image run test test-unit test-vm check fmt lint types layers bench soak faults long-output oracle \
+.PHONY: bench-peers bench-pool help setup host image run test test-unit test-vm check fmt lint types layers bench soak faults long-output oracle \
     act-corpus lock clean
 
 help: ## list the commands
@@ -57,6 +57,9 @@ bench: image ## figures, as ratios to a floor measured in the same run
 bench-pool: image ## figures of the pool; then 200 runs with failures through a pool of two
 	$(BIN)/python -m bench.pool
 	$(BIN)/python -m bench.pool.campaign
+
+bench-peers: image ## the same workflows beside nektos/act on a Docker engine, where both can be had
+	$(BIN)/python -m bench.peers
 
 soak: image ## 200 cold boots and 1,000 restores under load
 	$(BIN)/python -m bench.soak

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 _COLOURS = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.NO_TARGET: "dim"}
 
 
-def as_table(comparisons: Sequence[Comparison]) -> Table:
-    """Lay the figures out; every cell is a median, with the quartiles in brackets."""
-    table = Table(title="ours against a floor measured in the same run: medians [quartiles]", title_justify="left")
-    for heading in ("", "measured", "floor"):
+def as_table(
+    comparisons: Sequence[Comparison],
+    *,
+    title: str = "ours against a floor measured in the same run: medians \\[quartiles]",
+    other: str = "floor",
+) -> Table:
+    """Lay the figures out; every cell is a median, with the quartiles in brackets. `other` heads theirs."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "measured", other):
         table.add_column(heading)
     for heading in ("result", "target", "n", "load"):
         table.add_column(heading, justify="right")

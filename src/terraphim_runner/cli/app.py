@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from terraphim_runner.cli.error_handler import exit_code_of
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 PROGRAM = "terraphim-runner"
 _STANDARD_ERROR = 2
@@ -58,7 +62,7 @@ class _Commands(TyperGroup):
 
 
 def _load(name: str, entry: CommandEntry) -> Any:
-    loaded = getattr(importlib.import_module(entry.module), entry.attribute)
+    loaded = getattr(_import(entry.module), entry.attribute)
     if isinstance(loaded, typer.Typer):
         command = typer.main.get_command(loaded)
     else:
@@ -67,6 +71,16 @@ def _load(name: str, entry: CommandEntry) -> Any:
         command = typer.main.get_command(alone)
     command.name = name
     return command
+
+
+def _import(module: str) -> ModuleType:
+    """Import a module without looking for garbage: there is none, and looking takes a tenth of the time."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()  # what was imported stays to the end
+        gc.enable()
 
 
 app = typer.Typer(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from terraphim_runner.cli.phrase import count, one_line
 from terraphim_runner.cli.source_file import WORKFLOWS, files_in, find_repository, find_workflows, read_source
 from terraphim_runner.domain.errors import UsageError, WorkflowError
-from terraphim_runner.workflow.reader import read_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +126,8 @@ def _read(path: Path, repository: Path) -> ChosenWorkflow:
 
 
 def _candidate(file: ChosenWorkflow) -> _Candidate:
+    from terraphim_runner.workflow.reader import read_workflow  # noqa: PLC0415  # a worker reads what is named
+
     return _Candidate(file, read_workflow(file.text, file.name).workflow)
 
 
