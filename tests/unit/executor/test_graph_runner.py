@@ -257,7 +257,7 @@ async def test_p6_a_lost_vm_ends_every_job_with_that_reason_and_keeps_what_was_d
     assert world.result.error is not None
 
 
-async def test_outputs_that_hold_a_secret_do_not_leave_thea_job() -> None:
+async def test_outputs_that_hold_a_secret_do_not_leave_the_job() -> None:
     """As on GitHub, with a warning."""
     mask = Behaviour(
         output=((Stream.STDOUT, b"::add-mask::s3cret\n"),), files={"GITHUB_OUTPUT": b"x=a s3cret\ny=fine\n"}
