@@ -22,7 +22,7 @@ from terraphim_runner.domain.errors import FileTransferFailed, GuestError, Infra
 from terraphim_runner.link.execution import start_execution
 from terraphim_runner.link.guest_link import LinkSettings, open_link
 from terraphim_runner.ports.vm import Command
-from terraphim_runner.wire.connection import Connection
+from terraphim_runner.wire.connection import NEWEST_VERSION, OLDEST_VERSION, Connection
 from terraphim_runner.wire.frame import encode_frame
 from terraphim_runner.wire.message import Exec, Fault, Hello, Message, Ping, Pong, Ready
 
@@ -107,7 +107,7 @@ def wait_gone(pid: int) -> None:
 
 
 def test_noise_between_messages_is_harmless(agent: Agent) -> None:
-    agent.say(Hello(0, 2, 2, 7))
+    agent.say(Hello(0, OLDEST_VERSION, NEWEST_VERSION, 7))
     agent.hear(Ready)
     for channel in range(1, 20):
         agent.socket.sendall(os.urandom(3000).replace(b"\xd7", b"") + b"\xd7TR\x1a\x01")
@@ -117,7 +117,7 @@ def test_noise_between_messages_is_harmless(agent: Agent) -> None:
 
 @pytest.mark.parametrize("damage", ["lost frame", "unknown kind", "not for a guest"])
 def test_what_it_does_not_understand_it_tells_and_starts_over(agent: Agent, damage: str) -> None:
-    agent.say(Hello(0, 2, 2, 7))
+    agent.say(Hello(0, OLDEST_VERSION, NEWEST_VERSION, 7))
     agent.hear(Ready)
     if damage == "lost frame":
         agent.connection.send(Ping(1))
@@ -128,27 +128,27 @@ def test_what_it_does_not_understand_it_tells_and_starts_over(agent: Agent, dama
         agent.say(Pong(1))
     assert isinstance(agent.hear(Fault), Fault)
 
-    agent.say(Hello(0, 2, 2, 8))
+    agent.say(Hello(0, OLDEST_VERSION, NEWEST_VERSION, 8))
     assert isinstance(agent.hear(Ready), Ready)
 
 
 def test_a_host_of_another_version_is_told_so(agent: Agent) -> None:
-    agent.say(Hello(0, 3, 4, 7))
+    agent.say(Hello(0, NEWEST_VERSION + 1, NEWEST_VERSION + 2, 7))
     ready = agent.hear(Ready)
 
     assert isinstance(ready, Ready)
-    assert (ready.version, ready.oldest, ready.newest) == (0, 2, 2)
+    assert (ready.version, ready.oldest, ready.newest) == (0, OLDEST_VERSION, NEWEST_VERSION)
 
 
 def test_a_new_greeting_ends_what_the_last_one_started(agent: Agent, tmp_path: Path) -> None:
-    agent.say(Hello(0, 2, 2, 7))
+    agent.say(Hello(0, OLDEST_VERSION, NEWEST_VERSION, 7))
     script = f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 1000"
     agent.say(Exec(1, "", ("/bin/sh", "-c", script), (("PATH", PATH),), "/", "root", False, 1000, 1000, (), ()))
     deadline = time.monotonic() + 20
     while not (tmp_path / "pid").exists():
         assert time.monotonic() < deadline
         os.sched_yield()
-    agent.say(Hello(0, 2, 2, 8))
+    agent.say(Hello(0, OLDEST_VERSION, NEWEST_VERSION, 8))
 
     wait_gone(int((tmp_path / "pid").read_text()))
 
