@@ -1,32 +1,56 @@
-"""A task that runs beside a block of code, with errors as they were raised."""
+"""Tasks that run beside a block of code, with errors as they were raised."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator
+
+    from anyio.abc import TaskGroup
+
+_Function = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Beside:
+    """What runs beside a block."""
+
+    __slots__ = ("_tasks", "has_begun")
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        """Start nothing yet."""
+        self._tasks = tasks
+        self.has_begun = False
+
+    def start(self, function: _Function) -> None:
+        """Run one more function, until the block ends."""
+        self.has_begun = True
+        self._tasks.start_soon(function)
 
 
 @asynccontextmanager
-async def running_beside(function: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run `function` while the block runs; whichever ends with an error ends the other.
+async def running_beside(*functions: _Function) -> AsyncIterator[Beside]:
+    """Run `functions`, and what is started later, while the block runs; what ends with an error ends the others.
 
-    The function is cancelled when the block ends. An error comes out as itself, not in an `ExceptionGroup`: the
-    block's if it raised, else the function's.
+    They are cancelled when the block ends. An error comes out as itself, not in an `ExceptionGroup`: the block's
+    if it raised, else a function's.
     """
     error: Exception | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(function)
+            beside = Beside(tasks)
+            for function in functions:
+                beside.start(function)
             try:
-                yield
+                yield beside
             except Exception as raised:  # noqa: BLE001  # carried out of the group, and raised below
                 error = raised
-            tasks.cancel_scope.cancel()
+            if beside.has_begun:
+                tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         matched, rest = group.split(Exception)
         if matched is None or rest is not None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-import anyio
+from typing import TYPE_CHECKING
+
+from terraphim_runner.executor.occasion import Occasion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 RUN_CANCELLED = "the run was cancelled"
 
@@ -16,33 +22,37 @@ class Cancellation:
     def __init__(self) -> None:
         """Start unrequested."""
         self.reason = RUN_CANCELLED
-        self._requested = anyio.Event()
-        self._insisted = anyio.Event()
+        self._requested = Occasion()
+        self._insisted = Occasion()
 
     def request(self, reason: str = RUN_CANCELLED) -> None:
         """Ask; may be repeated, the first reason stays."""
-        if not self._requested.is_set():
+        if not self._requested.has_come:
             self.reason = reason
-            self._requested.set()
+            self._requested.come()
 
     def insist(self) -> None:
         """Be out of patience; may be repeated."""
-        self._insisted.set()
+        self._insisted.come()
 
     @property
     def is_requested(self) -> bool:
         """Whether somebody asked."""
-        return self._requested.is_set()
+        return self._requested.has_come
 
     @property
     def is_insisted(self) -> bool:
         """Whether the time to end in good order is over."""
-        return self._insisted.is_set()
+        return self._insisted.has_come
 
     async def wait_requested(self) -> None:
         """Wait until somebody asks."""
         await self._requested.wait()
 
-    async def wait_insisted(self) -> None:
-        """Wait until the time to end in good order is over."""
-        await self._insisted.wait()
+    def when_requested(self, call: Callable[[], object]) -> AbstractContextManager[None]:
+        """Have `call` called when somebody asks, as by `Occasion.calling`."""
+        return self._requested.calling(call)
+
+    def when_insisted(self, call: Callable[[], object]) -> AbstractContextManager[None]:
+        """Have `call` called when the time to end in good order is over, as by `Occasion.calling`."""
+        return self._insisted.calling(call)

@@ -68,9 +68,10 @@ class _Checkout:
             return self._turn.failed(f"Repository path '{path}' is not under '{workspace}'")
         revision = await self._revision()
         snapshot = self._work_tree.snapshot(revision, has_history=self._inputs.has_history)
-        async with self._turn.stop.cutting_short(), snapshot as tree:
-            self._tell(tree, revision, path)
-            await self._place(tree, path)
+        with self._turn.stop.cutting_short():
+            async with snapshot as tree:
+                self._tell(tree, revision, path)
+                await self._place(tree, path)
         return self._end(revision)
 
     async def _revision(self) -> Revision | None:

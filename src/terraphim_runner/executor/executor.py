@@ -183,9 +183,8 @@ class WorkflowExecutor:
             return
         async with AsyncExitStack() as stack:
             hold = None
-            with anyio.CancelScope() as scope:
-                async with running_beside(partial(_cancel_when_requested, cancellation, scope)):
-                    hold = await stack.enter_async_context(self._door(request).holding(plan))
+            with anyio.CancelScope() as scope, cancellation.when_requested(scope.cancel):
+                hold = await stack.enter_async_context(self._door(request).holding(plan))
             if hold is None or hold.refusal is not None:
                 cancellation.request(hold.refusal if hold is not None and hold.refusal else cancellation.reason)
                 yield False
@@ -219,16 +218,14 @@ class WorkflowExecutor:
 
     async def _obtain(self, request: RunRequest, cancellation: Cancellation) -> Session | None:
         """Get a session; None if the run is cancelled before it has one."""
-        session = None
-        with anyio.CancelScope() as scope:
-            async with running_beside(partial(_cancel_when_requested, cancellation, scope)):
-                session = await self._sessions.create_session(
-                    request.run_id,
-                    request.vm_type,
-                    on_queued=partial(self._tell_queued, request),
-                    executions=self._executions and MaskedExecutions(self._executions, request.masker),
-                )
-        return session
+        with anyio.CancelScope() as scope, cancellation.when_requested(scope.cancel):
+            return await self._sessions.create_session(
+                request.run_id,
+                request.vm_type,
+                on_queued=partial(self._tell_queued, request),
+                executions=self._executions and MaskedExecutions(self._executions, request.masker),
+            )
+        return None
 
     async def _release(
         self, request: RunRequest, session: Session, end: SessionState, progress: _Progress
@@ -355,11 +352,6 @@ def _root(request: RunRequest) -> Level:
 
 async def _give_up(hold: Hold, cancellation: Cancellation) -> None:
     cancellation.request(await hold.wait_revoked())
-
-
-async def _cancel_when_requested(cancellation: Cancellation, scope: anyio.CancelScope) -> None:
-    await cancellation.wait_requested()
-    scope.cancel()
 
 
 def _conclude(progress: _Progress, *, is_cancelled: bool) -> Conclusion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import anyio
@@ -64,18 +65,22 @@ class GraphRunner:
             InfraError | HostError: the VM or this machine failed; all jobs have a result nevertheless.
         """
         with single_error():
-            async with running_beside(self._obey_cancellation), anyio.create_task_group() as tasks:
-                self._tasks = tasks
-                if self._frame.cancellation.is_requested:
-                    self._schedule.cancel_run(self._frame.cancellation.reason)
-                self._act()
+            async with running_beside() as beside:
+                with self._frame.cancellation.when_requested(partial(beside.start, self._obey_cancellation)):
+                    await self._run_all()
         if self._trouble is not None:
             raise self._trouble
         if not self._schedule.is_done:
             raise StateError("jobs are left that wait for nothing")
 
+    async def _run_all(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            if self._frame.cancellation.is_requested:
+                self._schedule.cancel_run(self._frame.cancellation.reason)
+            self._act()
+
     async def _obey_cancellation(self) -> None:
-        await self._frame.cancellation.wait_requested()
         self._schedule.cancel_run(self._frame.cancellation.reason)
         self._act()
 

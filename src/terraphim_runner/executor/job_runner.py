@@ -79,9 +79,10 @@ class JobRunner:
         """
         started_s = self._clock.monotonic_s()
         self._sink.emit(JobStarted(self._clock.now(), self._frame.key))
-        async with self._state.executions, running_beside(self._watch_time):
-            await self._steps.run()
-            breaches = await self._breaches()
+        async with self._state.executions, running_beside(self._cancel_when_late) as beside:
+            with self._frame.cancellation.when_requested(partial(beside.start, self._insist_when_late)):
+                await self._steps.run()
+                breaches = await self._breaches()
         self.end = await self._end(self._clock.monotonic_s() - started_s, breaches)
         result = self.end.result
         self._sink.emit(
@@ -90,9 +91,7 @@ class JobRunner:
         if self._steps.trouble is not None:
             raise self._steps.trouble
 
-    async def _watch_time(self) -> None:
-        async with running_beside(self._cancel_when_late):
-            await self._frame.cancellation.wait_requested()
+    async def _insist_when_late(self) -> None:
         await self._clock.sleep_s(self._cancel_timeout_s)
         self._frame.cancellation.insist()
 

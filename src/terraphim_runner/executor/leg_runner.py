@@ -87,23 +87,26 @@ class LegRunner:
         trouble: RunnerError | None = None
         with anyio.CancelScope() as scope:
             try:
-                watch = partial(self._end_at_last, scope, settled.cancel_timeout_s)
-                async with running_beside(watch), running_beside(partial(self._outlive, settled.cancel_timeout_s)):
-                    await self._run_in_root(settled)
+                async with running_beside() as beside:
+                    outlive = partial(self._outlive, settled.cancel_timeout_s)
+                    end = partial(self._end_at_last, scope, settled.cancel_timeout_s)
+                    with (
+                        self._run.cancellation.when_requested(partial(beside.start, outlive)),
+                        self._cancellation.when_requested(partial(beside.start, end)),
+                    ):
+                        await self._run_in_root(settled)
             except (InfraError, HostError) as error:
                 trouble = error
         return self._end(trouble)
 
     async def _outlive(self, cancel_timeout_s: float) -> None:
         """End a job that a cancelled run lets go on, as its `always()` asks, when the time for that is over."""
-        await self._run.cancellation.wait_requested()
         await self._run.clock.sleep_s(cancel_timeout_s)
         self._cancellation.request(self._run.cancellation.reason)
         self._cancellation.insist()
 
     async def _end_at_last(self, scope: anyio.CancelScope, cancel_timeout_s: float) -> None:
         """End what does not heed its cancellation, such as a set-up that hangs."""
-        await self._cancellation.wait_requested()
         await self._run.clock.sleep_s(cancel_timeout_s + _LAST_GRACE_S)
         scope.cancel()
 

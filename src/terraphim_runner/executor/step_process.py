@@ -70,10 +70,12 @@ class StepProcess:
     async def _execute(self, command: Command) -> ExitStatus:
         scope = self._turn.scope
         execution = await scope.state.executions.enter_async_context(scope.frame.root.exec(command))
-        async with running_beside(partial(self._turn.stop.guard, execution)):
-            async for stream, data in execution:
-                await self._output.feed(stream, data)
-            status = await execution.wait()
+        stop = self._turn.stop
+        async with running_beside() as beside:
+            with stop.when_requested(partial(beside.start, partial(stop.guard, execution))):
+                async for stream, data in execution:
+                    await self._output.feed(stream, data)
+                status = await execution.wait()
         await self._output.finish()
         await self._files.take(execution)
         return status

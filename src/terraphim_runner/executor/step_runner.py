@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
-
-import anyio
 
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import ExpressionError, WorkflowError
@@ -21,8 +20,9 @@ from terraphim_runner.workflow.evaluation import evaluate_flag, evaluate_number
 from terraphim_runner.workflow.step import RunStep
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
+    from terraphim_runner.executor.beside import Beside
     from terraphim_runner.executor.step_log import StepLog
     from terraphim_runner.executor.step_scope import StepScope
     from terraphim_runner.executor.turn import StepHeading
@@ -92,8 +92,9 @@ class StepRunner:
         """
         turn = Turn(self._heading.label, self._heading.name, self._scope, self._log, self._stop)
         try:
-            async with running_beside(self._watch):
-                end = await self._perform(turn)
+            async with running_beside() as beside:
+                with self._watching(beside):
+                    end = await self._perform(turn)
         except WorkflowError as error:
             return await self.report(self._failed(str(error)))
         return await self.report(self._overruled(end))
@@ -135,34 +136,31 @@ class StepRunner:
         if minutes is not None:
             self._timeout_minutes = await self._scope.evaluate(partial(evaluate_number, minutes))
 
-    async def _watch(self) -> None:
+    @contextmanager
+    def _watching(self, beside: Beside) -> Iterator[None]:
         """Stop the step when its time is up, its job is cancelled, or what it belongs to is stopped."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._insist_after, self._cancellation.wait_insisted)
+        with ExitStack() as stack:
+            stack.enter_context(self._cancellation.when_insisted(self._stop.insist))
             if self._timeout_minutes:
-                tasks.start_soon(self._stop_when_late, self._timeout_minutes)
+                beside.start(partial(self._stop_when_late, self._timeout_minutes))
             if self._outer is not None:
-                tasks.start_soon(self._stop_after, self._outer)
-                tasks.start_soon(self._insist_after, self._outer.wait_insisted)
+                stack.enter_context(self._outer.when_requested(self._stop_with_outer))
+                stack.enter_context(self._outer.when_insisted(self._stop.insist))
             if self._is_background or not self._cancellation.is_requested:
-                tasks.start_soon(self._stop_when_cancelled)
+                decide = partial(beside.start, self._stop_unless_due)
+                stack.enter_context(self._cancellation.when_requested(decide))
+            yield
 
     async def _stop_when_late(self, minutes: float) -> None:
         await self._clock.sleep_s(minutes * 60)
         self._stop.request(StopReason.TIMED_OUT)
 
-    async def _stop_after(self, outer: Stop) -> None:
-        await outer.wait_requested()
+    def _stop_with_outer(self) -> None:
         if self._is_stopped_from_outside:
             self._stop.request(StopReason.CANCELLED)
 
-    async def _insist_after(self, wait: Callable[[], Awaitable[None]]) -> None:
-        await wait()
-        self._stop.insist()
-
-    async def _stop_when_cancelled(self) -> None:
+    async def _stop_unless_due(self) -> None:
         """Stop the step if it would not run in a cancelled job: with `always()` it goes on, as on GitHub."""
-        await self._cancellation.wait_requested()
         try:
             goes_on = not self._is_background and await self._is_due()
         except ExpressionError:

@@ -58,7 +58,7 @@ async def test_work_that_is_no_command_is_left_where_it_is() -> None:
         reached = anyio.Event()
 
         async def work() -> None:
-            async with stop.cutting_short():
+            with stop.cutting_short():
                 reached.set()
                 await anyio.sleep_forever()
 
@@ -69,6 +69,5 @@ async def test_work_that_is_no_command_is_left_where_it_is() -> None:
 
 async def test_work_that_ends_by_itself_is_left_alone() -> None:
     stop = Stop(ManualClock())
-    with pytest.raises(ValueError, match="its own"):
-        async with stop.cutting_short():
-            raise ValueError("its own")
+    with pytest.raises(ValueError, match="its own"), stop.cutting_short():
+        raise ValueError("its own")
