@@ -37,3 +37,15 @@ def test_a_command_that_only_looks_at_files_loads_no_machinery(command: str, tmp
     loaded = set(done.stderr.split())
     assert loaded & LIBRARIES == set()
     assert [name for name in loaded if name.startswith(tuple(f"terraphim_runner.{part}" for part in PARTS))] == []
+
+
+def test_a_run_loads_the_engine_only_where_it_runs() -> None:
+    """A worker that is there has it loaded, and reads the workflow: handing the run over waits for neither."""
+    program = "import sys, terraphim_runner.cli.run; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    loaded = set(done.stdout.split())
+    assert "terraphim_runner.worker.client" in loaded
+    assert loaded & {"structlog", "rich", "yaml", "regex", "terraphim_runner.executor.executor"} == set()
+    parts = ("adapters", "expressions", "link", "verification")
+    assert [name for name in loaded if name.startswith(tuple(f"terraphim_runner.{part}" for part in parts))] == []

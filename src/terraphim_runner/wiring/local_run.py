@@ -28,11 +28,11 @@ from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.engine import isolation_warning, open_engine, open_sessions
 from terraphim_runner.wiring.time_zone import known_time_zones
 from terraphim_runner.workflow.action_reference import Repository
+from terraphim_runner.workflow.chosen_leg import unchosen_jobs
 from terraphim_runner.workflow.event import WorkflowDispatch
 from terraphim_runner.workflow.event_context import event_context
 from terraphim_runner.workflow.input import dispatch_inputs
 from terraphim_runner.workflow.machine import LabelTable
-from terraphim_runner.workflow.matrix_choice import unchosen_jobs
 from terraphim_runner.workflow.plan import Setting, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.time_zone import time_zone_faults

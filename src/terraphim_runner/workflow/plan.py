@@ -16,6 +16,7 @@ from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.expressions.value import Object
 from terraphim_runner.workflow.call import WorkflowLoader, call_inputs, contexts_of_call, trigger_of
+from terraphim_runner.workflow.chosen_leg import check_choice, is_chosen
 from terraphim_runner.workflow.concurrency import plan_concurrency
 from terraphim_runner.workflow.display_name import shown, step_name
 from terraphim_runner.workflow.event import WorkflowDispatch
@@ -24,7 +25,7 @@ from terraphim_runner.workflow.job import CallJob, NormalJob
 from terraphim_runner.workflow.job_graph import closure, order
 from terraphim_runner.workflow.machine import Claim, LabelTable, choose_machine, evaluate_runs_on
 from terraphim_runner.workflow.matrix import plan_strategy
-from terraphim_runner.workflow.matrix_choice import MatrixChoice, check_choice
+from terraphim_runner.workflow.matrix_choice import MatrixChoice
 from terraphim_runner.workflow.permission import granted, permission_faults
 from terraphim_runner.workflow.reference import contexts_of
 from terraphim_runner.workflow.run_plan import AnyJobPlan, CallLegPlan, CallPlan, JobPlan, LegPlan, RunPlan
@@ -183,7 +184,7 @@ def _strategy(job: Job, setting: Setting) -> StrategyPlan | None:
     if not setting.knows(job.strategy):
         return None
     strategy = plan_strategy(job.strategy, setting.scope)
-    return replace(strategy, legs=tuple(leg for leg in strategy.legs if setting.matrix.takes(leg)))
+    return replace(strategy, legs=tuple(leg for leg in strategy.legs if is_chosen(leg, setting.matrix)))
 
 
 def _plan_legs(job: NormalJob, strategy: StrategyPlan, setting: Setting) -> Iterator[LegPlan]:

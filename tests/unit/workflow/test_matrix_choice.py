@@ -6,9 +6,10 @@ import pytest
 
 from terraphim_runner.domain.errors import UsageError
 from terraphim_runner.domain.vm_type import VmType
+from terraphim_runner.workflow.chosen_leg import unchosen_jobs
 from terraphim_runner.workflow.event_context import EventContext
 from terraphim_runner.workflow.machine import LabelTable
-from terraphim_runner.workflow.matrix_choice import MatrixChoice, unchosen_jobs
+from terraphim_runner.workflow.matrix_choice import MatrixChoice
 from terraphim_runner.workflow.plan import Setting, plan_job, plan_run
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.run_plan import JobPlan, RunPlan
