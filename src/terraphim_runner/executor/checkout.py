@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import FileTransferFailed
 from terraphim_runner.executor.checkout_input import CheckoutInputs, CheckoutRefused
+from terraphim_runner.executor.own_command import execute
 from terraphim_runner.executor.step_end import StepEnd
 from terraphim_runner.ports.vm import Command, TreePlacement
 
@@ -102,14 +103,9 @@ class _Checkout:
         root = self._frame.root
         argv = ("/bin/sh", "-c", script, "sh", *arguments)
         command = Command(argv, env=dict(root.environment), origin=self._turn.scope.origin)
-        output = bytearray()
-        async with root.exec(command) as execution:
-            async for _, data in execution:
-                output += data
-            status = await execution.wait()
+        status, said = await execute(root, command)
         if not status.is_success:
-            said = output.decode(errors="replace").strip()
-            raise FileTransferFailed(f"{arguments[-1]} cannot be written: {said}")
+            raise FileTransferFailed(f"{arguments[-1]} cannot be written: {said.strip()}")
 
     def _end(self, revision: Revision | None) -> StepEnd:
         github = self._frame.github

@@ -13,6 +13,7 @@ from terraphim_runner.executor.file_command import (
     read_path,
 )
 from terraphim_runner.executor.github_context import COMMAND_FILES
+from terraphim_runner.executor.own_command import execute
 from terraphim_runner.executor.process_results import ProcessResults
 from terraphim_runner.ports.vm import Command
 
@@ -105,12 +106,8 @@ class CommandFiles:
         root = self._turn.scope.frame.root
         argv = ("/bin/sh", "-c", '[ ! -f "$1" ] || wc -c <"$1"', "sh", path)
         command = Command(argv, env=dict(root.environment), origin=self._turn.scope.origin)
-        output = bytearray()
-        async with root.exec(command) as execution:
-            async for _, data in execution:
-                output += data
-            await execution.wait()
-        return int(output.strip() or b"0")
+        _, said = await execute(root, command)
+        return int(said.strip() or "0")
 
     async def _read(self, path: str) -> bytes:
         async with self._turn.scope.frame.root.get_file(path) as chunks:

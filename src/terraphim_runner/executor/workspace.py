@@ -8,6 +8,7 @@ import anyio
 
 from terraphim_runner.domain.errors import FileTransferFailed, InfraError
 from terraphim_runner.executor.github_context import JobPlace
+from terraphim_runner.executor.own_command import execute
 from terraphim_runner.ports.vm import Command
 
 if TYPE_CHECKING:
@@ -89,12 +90,6 @@ async def clean_up(root: Root, place: JobPlace, *, origin: StepPlace | None = No
 
 
 async def _run(root: Root, command: Command) -> None:
-    output = bytearray()
-    async with root.exec(command) as execution:
-        async for _, data in execution:
-            output += data
-        status = await execution.wait()
+    status, said = await execute(root, command)
     if not status.is_success:
-        raise InfraError(
-            f"'{command.argv[2]}' failed in the VM ({status.shell_code}): {output.decode(errors='replace')}"
-        )
+        raise InfraError(f"'{command.argv[2]}' failed in the VM ({status.shell_code}): {said}")
