@@ -50,6 +50,7 @@ from terraphim_runner.wire.message import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
     from terraphim_runner.guest.account import Account
@@ -65,6 +66,8 @@ _FAREWELL_S = 5.0
 
 class Agent:
     """Serves one host at a time; a new Hello, or the end of the stream, ends everything the last one started."""
+
+    _machine: ModuleType | None = None
 
     def __init__(self, fd: int, *, is_machine: bool) -> None:
         """Take the stream to the host.
@@ -85,7 +88,6 @@ class Agent:
         self._boot_id = _read_boot_id()
         self._spares: list[JobRoot] = []
         self._roots_made = 0
-        self._personalize_machine: Callable[[Personalize], None] | None = None
         self._handlers: dict[type[Message], Callable[[Any], None]] = {
             Hello: self._greet,
             Exec: self._execute,
@@ -303,24 +305,23 @@ class Agent:
         self._answer(message, lambda: self._own_mailbox().release())
 
     def _personalize(self, message: Personalize) -> None:
-        if self._personalize_machine is None:  # else not even asked for: that would cost a clone another ms
-            from terraphim_runner.guest.machine import personalize  # noqa: PLC0415 - late, not needed at boot
-
-            self._personalize_machine = personalize
-        change = self._personalize_machine
-
-        def change_machine() -> None:
+        def change() -> None:
             self._check_machine()
-            change(message)
+            self._machine_module().personalize(message)
 
-        self._answer(message, change_machine)
+        self._answer(message, change)
+
+    def _machine_module(self) -> ModuleType:
+        if self._machine is None:  # to import what is loaded is 300 blocks of code that is cold in a clone
+            from terraphim_runner.guest import machine  # noqa: PLC0415 - late, not needed at boot
+
+            self._machine = machine
+        return self._machine
 
     def _power_off(self, message: PowerOff) -> None:
         def turn_off() -> None:
-            from terraphim_runner.guest.machine import turn_off  # noqa: PLC0415 - late, not needed at boot
-
             self._check_machine()
-            turn_off()
+            self._machine_module().turn_off()
 
         self._answer(message, turn_off)
 

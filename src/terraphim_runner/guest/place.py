@@ -24,7 +24,7 @@ _NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_N
 class Place:
     """The machine's own root, where the agent is. Inside its context paths, and children, are there."""
 
-    cgroup = f"{CGROUPS}/machine"  # one below that has no controllers costs a tenth
+    cgroup = f"{CGROUPS}/machine"  # of which the kernel need not set up controllers for each command
 
     def __init__(self) -> None:
         """Open nothing yet: an agent without cgroups never needs any."""
