@@ -86,6 +86,16 @@ async def test_both_work_in_the_same_place_as_the_same_user(pair: tuple[Root, Ro
         assert said.split() == ["runner", "root", "/home/runner", "0022"]
 
 
+async def test_nothing_looks_for_ipv6_outside_and_no_disk_is_read_ahead(
+    vm: Vm, pair: tuple[Root, Root], shell: Shell
+) -> None:
+    """Every clone would begin with that: the network outside has no IPv6, and nobody has asked for the bitmaps."""
+    for root in (vm, pair[0]):
+        assert await shell(root, "ls /sys/class/net; cut -c47- /proc/net/if_inet6 | tr -d ' '") == "eth0\nlo\nlo\n"
+        assert await shell(root, "grep -c ' ext4 ' /proc/mounts") == "1\n"
+        assert await shell(root, "grep ' ext4 ' /proc/mounts | grep -c no_prefetch_block_bitmaps") == "1\n"
+
+
 async def test_processes_of_one_root_are_neither_seen_nor_killed_by_another(
     vm: Vm, pair: tuple[Root, Root], shell: Shell
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from binascii import crc32
 
 import pytest
 from hypothesis import given
@@ -134,6 +135,15 @@ def test_a_payload_that_is_too_long_cannot_be_sent() -> None:
 def test_a_frame_of_another_layout_is_told_apart_from_noise() -> None:
     other = bytearray(encode_frame(1, 0, 0, b""))
     other[4] = 2
-    other[HEADER_SIZE - 4 :] = __import__("binascii").crc32(other[: HEADER_SIZE - 4]).to_bytes(4, "big")
+    other[HEADER_SIZE - 4 :] = crc32(other[: HEADER_SIZE - 4]).to_bytes(4, "big")
     with pytest.raises(FrameVersionUnknown, match="layout 2"):
         FrameDecoder().feed(other)
+
+
+def test_what_only_looks_like_a_frame_but_for_its_magic_is_noise() -> None:
+    """Its checksums may be right: somebody else's frames are."""
+    other = bytearray(encode_frame(1, 0, 0, b"theirs"))
+    other[:4] = b"else"
+    other[HEADER_SIZE - 4 : HEADER_SIZE] = crc32(other[: HEADER_SIZE - 4]).to_bytes(4, "big")
+    ours = encode_frame(2, 0, 0, b"ours")
+    assert fed(FrameDecoder(), bytes(other) + ours, []) == [(2, 0, 0, b"ours")]

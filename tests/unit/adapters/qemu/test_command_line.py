@@ -124,3 +124,8 @@ def test_a_full_host_disk_fails_the_write_and_does_not_stop_the_guest() -> None:
     (root,) = [device for device in devices(arguments(CLONE)) if "serial=root" in device]
 
     assert "werror=report" in root
+
+
+def test_the_kernel_leaves_out_what_every_switch_and_call_would_pay_for() -> None:
+    """And nothing that confines: Landlock and Yama are there."""
+    assert {"psi=0", "lsm=landlock,yama"} <= set(kernel_command_line(2_596_120).split())
