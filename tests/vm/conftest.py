@@ -68,17 +68,26 @@ def shell() -> Callable[..., Awaitable[str]]:
 
 
 @pytest.fixture
-def start_on_qemu(
-    start: Callable[..., subprocess.Popen[str]], images: ImageStore, template_dir: Path
-) -> Callable[..., subprocess.Popen[str]]:
-    """Start the program with the small VM type, whose template the tests share."""
+def qemu_settings(images: ImageStore, template_dir: Path) -> Callable[..., dict[str, str]]:
+    """Give settings in the environment: the small VM type, whose template the tests share, and changes to it."""
     image = images.find("debian-12")
     if not (template_dir / "images").exists():
         (template_dir / "images").symlink_to(image.kernel.parent.parent)
-    small = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024}
-    settings = {
-        "TERRAPHIM_PROVIDER": "qemu",
-        "TERRAPHIM_DATA_DIR": str(template_dir),
-        "TERRAPHIM_VM_TYPES": json.dumps({"default": small}),
-    }
-    return lambda *arguments, env=None: start(*arguments, env=settings | (env or {}))
+
+    def settings(**changes: float) -> dict[str, str]:
+        vm_type = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024} | changes
+        return {
+            "TERRAPHIM_PROVIDER": "qemu",
+            "TERRAPHIM_DATA_DIR": str(template_dir),
+            "TERRAPHIM_VM_TYPES": json.dumps({"default": vm_type}),
+        }
+
+    return settings
+
+
+@pytest.fixture
+def start_on_qemu(
+    start: Callable[..., subprocess.Popen[str]], qemu_settings: Callable[..., dict[str, str]]
+) -> Callable[..., subprocess.Popen[str]]:
+    """Start the program with the small VM type."""
+    return lambda *arguments, env=None: start(*arguments, env=qemu_settings() | (env or {}))

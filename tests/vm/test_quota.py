@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from terraphim_runner.ports.image import ImageStore
-
 pytestmark = pytest.mark.vm
 
 _MEMORY = 'python3 -c \'x = b""\nwhile True: x += b"x" * (8 << 20)\''
@@ -25,24 +23,15 @@ _READ = "sync; sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'; head -c 40M /dev/
 
 @pytest.fixture
 def run(
-    start: Callable[..., subprocess.Popen[str]], images: ImageStore, template_dir: Path, repository: Path
+    start: Callable[..., subprocess.Popen[str]], qemu_settings: Callable[..., dict[str, str]], repository: Path
 ) -> Callable[..., list[dict[str, Any]]]:
     """Run steps in a small VM with quotas, each one whatever became of those before it; give the events."""
-    image = images.find("debian-12")
-    if not (template_dir / "images").exists():
-        (template_dir / "images").symlink_to(image.kernel.parent.parent)
 
     def run(*scripts: str, **quota: float) -> list[dict[str, Any]]:
         steps = json.dumps([{"run": script, "if": "always()"} for script in scripts])
         text = f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: {steps}}}}}\n"
         (repository / ".github/workflows/ci.yml").write_text(text)
-        small = {"image": image.digest, "cpus": 1, "memory_mib": 512, "disk_mib": 1024} | quota
-        settings = {
-            "TERRAPHIM_PROVIDER": "qemu",
-            "TERRAPHIM_DATA_DIR": str(template_dir),
-            "TERRAPHIM_VM_TYPES": json.dumps({"default": small}),
-        }
-        with start("run", "--output", "json", env=settings) as process:
+        with start("run", "--output", "json", env=qemu_settings(**quota)) as process:
             out, err = process.communicate(timeout=240)
         assert err == ""
         return [json.loads(line) for line in out.splitlines()]
