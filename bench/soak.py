@@ -25,7 +25,7 @@ import anyio
 
 from terraphim_runner.adapters.qemu import parts
 from terraphim_runner.adapters.qemu.command_line import kernel_command_line
-from terraphim_runner.adapters.qemu.config import BootSetting, QemuConfig
+from terraphim_runner.adapters.qemu.config import Accelerator, BootSetting, QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import RunnerError
@@ -110,8 +110,8 @@ def load(count: int) -> Iterator[None]:
 def without_guards() -> Iterator[None]:
     """Boot as FIELD-NOTES.md warns not to."""
 
-    def unguarded(tsc_khz: int) -> str:
-        words = kernel_command_line(tsc_khz).split()
+    def unguarded(tsc_khz: int, accelerator: Accelerator) -> str:
+        words = kernel_command_line(tsc_khz, accelerator).split()
         return " ".join(word for word in words if not word.startswith(("tsc", "no_timer_check")))
 
     with mock.patch.object(parts, "kernel_command_line", unguarded):

@@ -125,7 +125,8 @@ def clone_parts(blueprint: Blueprint, mailbox: int, template: Template, director
 
 def _kernel(stack: ExitStack, blueprint: Blueprint) -> Kernel:
     kernel, initramfs = (_read_only(stack, path) for path in (blueprint.image.kernel, blueprint.image.initramfs))
-    return Kernel(kernel, initramfs, kernel_command_line(blueprint.host.tsc_khz))
+    host = blueprint.host
+    return Kernel(kernel, initramfs, kernel_command_line(host.tsc_khz, host.choice.accelerator))
 
 
 def _read_only(stack: ExitStack, path: Path) -> int:

@@ -151,7 +151,7 @@ def ingredients(blueprint: Blueprint) -> dict[str, object]:
         "qemu": host.choice.program.version,
         "accelerator": host.choice.accelerator.value,
         "has_network": host.shape(vm_type).has_network,
-        "kernel": command_line.kernel_command_line(host.tsc_khz),
+        "kernel": command_line.kernel_command_line(host.tsc_khz, host.choice.accelerator),
         "command_line": command_line.VERSION,
         "preparation": guest_setup.VERSION,
     }

@@ -22,7 +22,7 @@ from terraphim_runner.adapters.qemu.config import Accelerator
 TEMPLATE = Machine(
     Shape(Accelerator.TCG, 2, 1024, True),
     Memory(10, is_shared=True),
-    Kernel(11, 12, kernel_command_line(2_596_120)),
+    Kernel(11, 12, kernel_command_line(2_596_120, Accelerator.TCG)),
     Disks((13, 14), 15),
     Channels(16, 17),
 )
@@ -128,4 +128,12 @@ def test_a_full_host_disk_fails_the_write_and_does_not_stop_the_guest() -> None:
 
 def test_the_kernel_leaves_out_what_every_switch_and_call_would_pay_for() -> None:
     """And nothing that confines: Landlock and Yama are there."""
-    assert {"psi=0", "lsm=landlock,yama"} <= set(kernel_command_line(2_596_120).split())
+    assert {"psi=0", "lsm=landlock,yama"} <= set(kernel_command_line(2_596_120, Accelerator.TCG).split())
+
+
+def test_programs_are_at_the_same_addresses_only_where_they_are_translated() -> None:
+    """Under KVM there is nothing to gain by it."""
+    words = {each: kernel_command_line(2_596_120, each).split() for each in Accelerator}
+
+    assert "norandmaps" in words[Accelerator.TCG]
+    assert "norandmaps" not in words[Accelerator.KVM]
