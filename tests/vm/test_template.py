@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from terraphim_runner.adapters.qemu import guest_setup, template_builder
 from terraphim_runner.adapters.qemu.config import QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from terraphim_runner.domain.vm_type import VmType
+    from terraphim_runner.link.guest_link import GuestLink
     from terraphim_runner.ports.image import ImageStore
 
     Shell = Callable[..., Awaitable[str]]
@@ -93,6 +95,25 @@ async def test_a_damaged_template_is_made_anew(
         assert await shell(vm, "echo fine") == "fine\n"
 
     assert (template_of(config) / "manifest.json").read_text() != before
+
+
+async def test_a_machine_that_hangs_while_it_is_prepared_is_tried_once_more(
+    config: QemuConfig, images: ImageStore, small: VmType, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was greeted, so no time-out of a boot notices."""
+    messages: list[str] = []
+
+    async def hang(link: GuestLink) -> None:
+        monkeypatch.undo()
+        await guest_setup.run_script(link, "root", "sleep 600")
+
+    monkeypatch.setattr(template_builder, "_PREPARATION_S", 2.0)
+    monkeypatch.setattr(guest_setup, "grow_root", hang)
+    async with QemuProvider(config, images, SystemClock(), inform=messages.append) as provider:
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        assert await shell(vm, "echo fine") == "fine\n"
+
+    assert "trying once more: the guest hung while it was prepared" in messages
 
 
 async def test_a_template_that_does_not_restore_is_given_up_after_a_second_try(
@@ -221,7 +242,7 @@ async def test_a_disk_that_fills_up_under_a_vm_fails_the_guests_writes_and_no_mo
 
     with anyio.fail_after(30):  # the kernel lets go of a Landlock rule's file some milliseconds after the process
         while os.statvfs(tiny_disk).f_bfree * 4096 < 7 << 20:
-            await anyio.sleep(0.01)
+            await SystemClock().sleep_s(0.01)
 
 
 async def test_templates_that_were_not_used_for_long_make_room(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ class Blueprint:
             self.scripts,
             self.packages,
             render(self.sources),
-            [APT_OPTIONS, DPKG_OPTIONS, DISK_OPTIONS, WANTED_MODULES, compose_init(WANTED_MODULES).hex()],
+            [APT_OPTIONS, DPKG_OPTIONS, DISK_OPTIONS, WANTED_MODULES, _compose_own_init().hex()],
             [file.fingerprint() for file in LAST_FILES],
             [runtime.fingerprint() for runtime in self.runtimes],
         ]
@@ -90,6 +91,11 @@ def read_blueprint(recipe: Recipe) -> Blueprint:
     )
     sources = read_host_sources(Path("/etc/apt"), Path("/etc/os-release"), recipe.suite)
     return Blueprint(recipe, (*guest_files, *own), sources)
+
+
+@cache
+def _compose_own_init() -> bytes:
+    return compose_init(WANTED_MODULES)
 
 
 def _finishing_lines(commands: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import terraphim_runner
@@ -70,7 +71,12 @@ LAST_FILES = (
 def read_guest_files(*, host_ca_certificates: bool) -> tuple[TreeFile, ...]:
     """Collect the files from this package and this host."""
     certificates = read_host_certificates(HOST_CERTIFICATES) if host_ca_certificates else ()
-    return (*_BASE_FILES, *read_agent(_PACKAGE), *certificates)
+    return (*_BASE_FILES, *_read_own_agent(), *certificates)
+
+
+@cache  # the running process speaks with the agent of its own version, whatever is installed meanwhile
+def _read_own_agent() -> tuple[TreeFile, ...]:
+    return read_agent(_PACKAGE)
 
 
 def read_agent(package: Path) -> tuple[TreeFile, ...]:

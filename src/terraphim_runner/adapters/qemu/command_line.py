@@ -99,8 +99,8 @@ def kernel_command_line(tsc_khz: int, accelerator: Accelerator) -> str:
     out what would have a part in every switch and every system call, and has nothing to say here: how long
     processes wait for what, and security modules for which there are no rules.
 
-    Emulated, programs are at the same addresses each time they are run: what was translated of them for one process
-    serves the next, and a shell starts in a quarter of the time. `sysctl kernel.randomize_va_space=2` scatters them.
+    Emulated, programs are at the same addresses each time they are run: what was translated of them for one
+    process serves the next, and a shell starts in a quarter of the time.
     """
     words = "norandmaps " if accelerator is Accelerator.TCG else ""
     return (

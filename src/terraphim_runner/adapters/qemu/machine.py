@@ -69,11 +69,11 @@ async def run_machine(
     with ExitStack() as stack:
         qmp, vmm_qmp = _socket_pair(stack)
         agent, vmm_agent = _socket_pair(stack)
-        cgroup = host.cgroups.create(slot.name, Budget(parts.shape.memory_mib, parts.shape.cpus, cpu_limit))
-        stack.callback(cgroup.remove)
         channels = Channels(vmm_qmp.fileno(), vmm_agent.fileno())
         vmm = _spawn(host, slot, parts, channels, gate.entrance if gate else ())
         try:
+            cgroup = host.cgroups.create(slot.name, Budget(parts.shape.memory_mib, parts.shape.cpus, cpu_limit))
+            stack.callback(cgroup.remove)
             cgroup.add(vmm.pid)
             slot.record_vmm(vmm.mark, cgroup)
             vmm_qmp.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +19,25 @@ from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import new_mailbox, power_on_parts
 from terraphim_runner.adapters.qemu.qcow2 import blank_overlay
 from terraphim_runner.adapters.qemu.template_store import DEVICE_STATE, DISK, MEMORY, FrozenGuest
+from terraphim_runner.domain.errors import BootTimeout
 from terraphim_runner.link.guest_link import LinkSettings
+from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.root import prepare_roots
 from terraphim_runner.link.single_error import single_error
 from terraphim_runner.ports.vm import Tree, TreePlacement
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from terraphim_runner.adapters.qemu.parts import Blueprint, Parts
     from terraphim_runner.adapters.qemu.slot import Slot
+    from terraphim_runner.adapters.qemu.vmm import Vmm
     from terraphim_runner.link.guest_link import GuestLink
     from terraphim_runner.ports.clock import Clock
 
 _WARM_UP_TREE = "/var/tmp/warm-up"  # noqa: S108 - in the guest, which nobody else uses yet
 _NEVER_S = 3600.0  # a heartbeat in flight must not be frozen
+_PREPARATION_S = 120.0  # ten times what it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class TemplateBuilder:
 
         Raises:
             HostError: no room, or the host cannot run it.
+            BootTimeout: the machine hangs, at its boot or later.
             InfraError: the machine did not boot or could not be frozen.
         """
         size = self.blueprint.vm_type.memory_mib << 20
@@ -71,8 +78,9 @@ class TemplateBuilder:
                 open_monitor(machine.qmp) as monitor,
             ):
                 await machine.shake_hands()
-                environment = await self._prepare(machine.link, Mailbox(mailbox, self.slot.path))
-                await guest_setup.settle(machine.link, self.clock)
+                async with _preparation(machine.vmm):
+                    environment = await self._prepare(machine.link, Mailbox(mailbox, self.slot.path))
+                    await guest_setup.settle(machine.link, self.clock)
                 guest = FrozenGuest(environment, machine.link.conversation)
                 await monitor.save(state_fd)
                 return guest
@@ -94,3 +102,13 @@ class TemplateBuilder:
         fd = os.open(self.scratch / name, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, fd)
         return fd
+
+
+@asynccontextmanager
+async def _preparation(vmm: Vmm) -> AsyncIterator[None]:
+    """See that it ends: no heartbeat tells here that the guest hangs."""
+    try:
+        async with fail_after_running(_PREPARATION_S, vmm.stall):
+            yield
+    except TimeoutError as exc:
+        raise BootTimeout(f"the guest hung while it was prepared; {vmm.evidence}") from exc

@@ -17,6 +17,7 @@ from terraphim_runner.adapters.qemu import command_line, guest_setup, template_s
 from terraphim_runner.adapters.qemu.disk import check_room, host_files
 from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
 from terraphim_runner.adapters.qemu.template_store import Template, template_key
+from terraphim_runner.domain.errors import BootTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -96,7 +97,15 @@ class TemplateShelf:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     async def _make(self, blueprint: Blueprint, directory: Path) -> None:
+        """Make it; a machine that hangs, as one boot in a few hundred does, is tried once more."""
         check_room(self._root, _ROOM)
+        try:
+            await self._make_once(blueprint, directory)
+        except BootTimeout as exc:
+            self._inform(f"trying once more: {str(exc).partition(';')[0]}")
+            await self._make_once(blueprint, directory)
+
+    async def _make_once(self, blueprint: Blueprint, directory: Path) -> None:
         scratch = directory.with_name(f"{directory.name}.new")  # the lock's holder's, and nobody else's
         slot = await self._slots.acquire()
         try:
