@@ -157,7 +157,7 @@ async def test_two_allocations_at_once_make_one_template(
                 tasks.start_soon(provider.allocate, AllocationRequest(small))
         assert len(await provider.held_vms()) == 2
 
-    assert (config.state_dir / "slots/qemu-template/1/generation").read_text() == "1\n"
+    assert int((config.state_dir / "slots/qemu-template/1/generation").read_text()) == 1
     assert not (config.state_dir / "slots/qemu-template/2").exists()
 
 
@@ -191,7 +191,7 @@ def test_two_runners_at_once_make_one_template(config: QemuConfig, images: Image
 
     assert [runner.returncode for runner in runners] == [0, 0]
     assert all(line.startswith("vm-") for line in said)
-    assert (config.state_dir / "slots/qemu-template/1/generation").read_text() == "1\n"
+    assert int((config.state_dir / "slots/qemu-template/1/generation").read_text()) == 1
 
 
 def forge_manifest(directory: Path) -> None:
