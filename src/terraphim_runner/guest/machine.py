@@ -48,7 +48,7 @@ def _reseed_python() -> None:
 
 def _overwrite(path: str, text: str) -> None:
     # in place: under emulation, a new file costs a restored clone ten times as much
-    content = f"{text}\n".encode()
+    content = text.encode() + b"\n"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444)
     try:
         os.write(fd, content)

@@ -34,7 +34,7 @@ class Port:
         self._fd = fd
         self._on_bytes = on_bytes
         self._on_hang_up = on_hang_up
-        self._out = bytearray()
+        self._out = b""
         self._is_flush_due = False
         self._waiting: list[Callable[[], None]] = []
         os.set_blocking(fd, False)
@@ -60,7 +60,7 @@ class Port:
 
     def drop(self) -> None:
         """Forget what was not written: nobody is there to read it."""
-        self._out.clear()
+        self._out = b""
         self._wake()
 
     def _on_event(self, events: int) -> None:
@@ -84,13 +84,13 @@ class Port:
     def _flush(self) -> None:
         self._is_flush_due = False
         try:
-            while self._out:
-                sent = os.write(self._fd, self._out[:_WRITE_SIZE])
-                del self._out[:sent]
+            while out := self._out:
+                sent = os.write(self._fd, out if len(out) <= _WRITE_SIZE else out[:_WRITE_SIZE])
+                self._out = b"" if sent == len(out) else out[sent:]
         except BlockingIOError:
             pass
         except OSError:
-            self._out.clear()  # the host is gone; reading tells
+            self._out = b""  # the host is gone; reading tells
         self._wake()
 
     def _wake(self) -> None:

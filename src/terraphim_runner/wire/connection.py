@@ -62,8 +62,11 @@ class Connection:
         Raises:
             WireError: the conversation is broken; begin a new one.
         """
-        frames = self._decoder.feed(data)
-        return [decode_message(f.kind, f.channel, f.payload) for f in frames if self._is_expected(f)]
+        messages = []
+        for frame in self._decoder.feed(data):
+            if self._is_expected(frame):
+                messages.append(decode_message(frame.kind, frame.channel, frame.payload))  # noqa: PERF401 - cold
+        return messages
 
     def reset(self) -> None:
         """Wait for a new opening of the other end; this end's count goes on."""

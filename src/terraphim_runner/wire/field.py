@@ -31,9 +31,13 @@ _NUMBER = Struct(">Q")
 _LENGTH = Struct(">I")
 
 
-def _take(data: bytes, start: int, end: int) -> bytes:
+def _check_end(data: bytes, end: int) -> None:
     if end > len(data):
         raise MessageMalformed(f"a payload of {len(data)} bytes ends too early")
+
+
+def _take(data: bytes, start: int, end: int) -> bytes:
+    _check_end(data, end)
     return data[start:end]
 
 
@@ -45,8 +49,8 @@ def _write_number(value: int) -> bytes:
 
 
 def _read_number(data: bytes, at: int) -> tuple[int, int]:
-    end = at + _NUMBER.size
-    return _NUMBER.unpack(_take(data, at, end))[0], end
+    _check_end(data, at + _NUMBER.size)
+    return _NUMBER.unpack_from(data, at)[0], at + _NUMBER.size
 
 
 def _write_flag(value: bool) -> bytes:  # noqa: FBT001 - a value, not a switch
@@ -71,8 +75,8 @@ def _read_blob(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _read_length(data: bytes, at: int) -> tuple[int, int]:
-    end = at + _LENGTH.size
-    return _LENGTH.unpack(_take(data, at, end))[0], end
+    _check_end(data, at + _LENGTH.size)
+    return _LENGTH.unpack_from(data, at)[0], at + _LENGTH.size
 
 
 def _write_text(value: str) -> bytes:
@@ -105,10 +109,15 @@ def _write_pairs(values: Pairs) -> bytes:
 
 
 def _read_pairs(data: bytes, at: int) -> tuple[Pairs, int]:
-    texts, at = _read_texts(data, at)
-    if len(texts) % 2:
-        raise MessageMalformed(f"pairs made of {len(texts)} texts")
-    return tuple(zip(texts[::2], texts[1::2], strict=True)), at
+    count, at = _read_length(data, at)
+    if count % 2:
+        raise MessageMalformed(f"pairs made of {count} texts")
+    pairs: list[tuple[str, str]] = []
+    while len(pairs) * 2 < count:
+        name, at = _read_text(data, at)
+        value, at = _read_text(data, at)
+        pairs.append((name, value))
+    return tuple(pairs), at
 
 
 def _write_files(values: Files) -> bytes:

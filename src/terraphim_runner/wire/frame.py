@@ -52,7 +52,7 @@ def encode_frame(kind: int, sequence: int, channel: int, payload: bytes) -> byte
     if len(payload) > MAX_PAYLOAD:
         raise MessageMalformed(f"a message of {len(payload)} bytes; the most is {MAX_PAYLOAD}")
     header = _HEADER.pack(MAGIC, LAYOUT, kind, sequence, channel, len(payload), crc32(payload))
-    return b"".join((header, _CHECKSUM.pack(crc32(header)), payload))
+    return header + _CHECKSUM.pack(crc32(header)) + payload
 
 
 def _take_whole(data: Bytes, frames: list[Frame]) -> Bytes:
@@ -67,7 +67,9 @@ def _take_whole(data: Bytes, frames: list[Frame]) -> Bytes:
         end = start + length
         if magic != MAGIC or layout != LAYOUT or end > len(data) or length > MAX_PAYLOAD:
             break
-        payload = bytes(data[start:end])
+        payload = data[start:end]
+        if type(payload) is not bytes:
+            payload = bytes(payload)
         if crc32(data[at : at + _HEADER.size]) != header_crc or crc32(payload) != payload_crc:
             break
         frames.append(Frame(kind, sequence, channel, payload))

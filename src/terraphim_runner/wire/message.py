@@ -47,7 +47,10 @@ class Message(Record):
             MessageMalformed: a field's value cannot be written.
         """
         values = self.__dict__
-        return b"".join([write(values[name]) for name, write in self._writers])
+        payload = b""
+        for name, write in self._writers:
+            payload += write(values[name])
+        return payload
 
     @classmethod
     def decode(cls, channel: int, payload: bytes) -> Message:

@@ -25,7 +25,11 @@ class Record:
 
     def __init__(self, *values: object, **named: object) -> None:
         if not named and len(values) == len(self.fields):  # most, and quicker; under emulation, by a lot
-            self.__dict__.update(zip(self.fields, values))  # noqa: B905 - they are as long
+            own = self.__dict__
+            at = 0
+            for value in values:
+                own[self.fields[at]] = value
+                at += 1  # noqa: SIM113 - plainly: each other way is code that is cold in a clone
             return
         given = dict(zip(self.fields, values, strict=False)) | named
         if len(values) + len(named) != len(self.fields) or given.keys() != set(self.fields):
