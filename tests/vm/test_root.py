@@ -13,7 +13,7 @@ import pytest
 
 from terraphim_runner.domain.errors import CommandNotStarted, InfraError
 from terraphim_runner.domain.network import NetworkMode, NetworkPolicy
-from terraphim_runner.ports.vm import AllocationRequest, Command, Limit, RootSpec, Tree, TreePlacement
+from terraphim_runner.ports.vm import AllocationRequest, Command, Limit, RootSpec, Stream, Tree, TreePlacement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -291,6 +291,51 @@ async def test_a_fork_bomb_stays_in_its_root(vm: Vm, shell: Shell) -> None:
 
             assert [(breach.limit, breach.allowed) for breach in found] == [(Limit.PROCESSES, 60)]
         assert await shell(other, "echo fine") == "fine\n"
+
+
+async def test_a_command_starts_where_a_job_has_used_up_its_processes(vm: Vm) -> None:
+    """Such as the one that cleans up; it may have no others, though."""
+    fill = """
+import os, time
+try:
+    while os.fork(): pass
+except BlockingIOError:
+    print("full", flush=True)
+time.sleep(1000)
+"""
+    async with (
+        vm.open_root(RootSpec("full", processes=20)) as root,
+        root.exec(Command(("python3", "-c", fill), env=root.environment)) as execution,
+    ):
+        assert await anext(aiter(execution)) == (Stream.STDOUT, b"full\n")
+
+        _, said = await attempt(root, "read -r line < /proc/self/cgroup; echo $line")
+
+        assert re.fullmatch(r"0::/exec-\d+\n", said)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    ["rmdir $group", "echo +memory | tee /sys/fs/cgroup/cgroup.subtree_control $group/cgroup.subtree_control"],
+)
+async def test_a_job_that_meddles_with_its_cgroups_can_start_commands(vm: Vm, shell: Shell, deed: str) -> None:
+    """One of them waits for the job's next command."""
+    script = f"""
+echo ready; read -r
+for group in /sys/fs/cgroup/exec-*; do
+    grep -q "populated 0" $group/cgroup.events && {deed} > /dev/null && echo done
+done
+"""
+    async with vm.open_root(RootSpec("meddler")) as root:
+        command = Command(("/bin/bash", "-c", script), env=root.environment, has_stdin=True)
+        async with root.exec(command) as meddler:
+            said = aiter(meddler)
+            assert (await anext(said))[1] == b"ready\n"
+            await shell(root, "echo first")
+            await meddler.write_stdin(b"\n")
+            assert (await anext(said))[1] == b"done\n"
+
+            assert await shell(root, "echo second") == "second\n"
 
 
 async def test_a_full_disk_is_full_for_one_job_only(vm: Vm, shell: Shell) -> None:

@@ -8,13 +8,15 @@ import os
 class Account:
     """Who a command runs as, or a file belongs to."""
 
-    __slots__ = ("gid", "groups", "uid")
+    __slots__ = ("gid", "group_words", "groups", "uid")
 
     def __init__(self, uid: int, gid: int, groups: list[int]) -> None:
         """Take the ids; `groups` are the supplementary ones."""
         self.uid = uid
         self.gid = gid
         self.groups = groups
+        # The groups as words of the machine's, two in each.
+        self.group_words = [low | high << 32 for low, high in zip(groups[::2], [*groups[1::2], 0], strict=False)]
 
     def assume(self) -> None:
         """Become this user, for good."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,3 +27,11 @@ class Activity:
     def close(self, on_gone: Callable[[], None]) -> None:
         """Stop, and call when nothing is left."""
         on_gone()
+
+
+def describe(error: Exception) -> str:
+    """Say what a host is told of an error."""
+    if isinstance(error, OSError):
+        subject = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{subject}{error.strerror}"
+    return str(error.args[0] if error.args else error)

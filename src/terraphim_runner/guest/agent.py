@@ -8,7 +8,7 @@ import sys
 from time import monotonic
 
 from terraphim_runner.guest.account import find_account
-from terraphim_runner.guest.activity import Activity
+from terraphim_runner.guest.activity import Activity, describe
 from terraphim_runner.guest.execution import Execution
 from terraphim_runner.guest.file_transfer import Download, Upload, make_empty_directory
 from terraphim_runner.guest.kernel import become_subreaper, set_parent_death_signal
@@ -94,20 +94,22 @@ class Agent:
             Close: self._close,
             PutFile: self._put_file,
             GetFile: self._get_file,
+            Measure: self._measure,
+            Ping: lambda message: self._send(Pong(message.channel)),
+            Data: lambda message: self._activity(message).take_data(message.content),
+            End: lambda message: self._activity(message).take_end(),
+            Credit: lambda message: self._activity(message).take_credit(message.size),
+            Signal: lambda message: self._activity(message).take_signal(message.number),
+        }
+        self._requests: dict[type[Message], Callable[[Any], object]] = {  # answered when they are done
             MakeDirectory: self._make_directory,
             MountMailbox: self._mount_mailbox,
             ReleaseMailbox: self._release_mailbox,
             Personalize: self._personalize,
             OpenRoot: self._open_root,
             PrepareRoots: self._prepare_roots,
-            Measure: self._measure,
-            Ping: lambda message: self._send(Pong(message.channel)),
-            Sync: lambda message: self._answer(message, os.sync),
+            Sync: lambda _: os.sync(),
             PowerOff: self._power_off,
-            Data: lambda message: self._activity(message).take_data(message.content),
-            End: lambda message: self._activity(message).take_end(),
-            Credit: lambda message: self._activity(message).take_credit(message.size),
-            Signal: lambda message: self._activity(message).take_signal(message.number),
         }
 
     def run(self) -> None:
@@ -133,10 +135,22 @@ class Agent:
             self._take_error(exc)
 
     def _take_message(self, message: Message) -> None:
+        request = self._requests.get(type(message))
+        if request is not None:
+            self._do(request, message)
+            return
         handler = self._handlers.get(type(message))
         if handler is None:
             raise WireError(f"{type(message).__name__} is not for a guest")
         handler(message)
+
+    def _do(self, request: Callable[[Any], object], message: Message) -> None:
+        try:
+            request(message)
+        except (OSError, ValueError, LookupError) as exc:
+            self._fail(message, exc)
+        else:
+            self._send(Done(message.channel))
 
     def _take_hang_up(self) -> None:
         """Learn that a host went away; on a virtio-serial port perhaps later than the next one's first message.
@@ -196,28 +210,21 @@ class Agent:
         self._roots = {name: root for name, root in self._roots.items() if root is not activity}
 
     def _open_root(self, message: OpenRoot) -> None:
-        def make() -> None:
-            if message.name in self._roots:
-                raise FileExistsError(17, "a root of this name is open", message.name)
-            root = self._spares.pop() if self._spares else self._make_root()
-            self._roots[message.name] = self._activities[message.channel] = root
-            root.admit(message)
-
-        self._answer(message, make)
+        if message.name in self._roots:
+            raise FileExistsError(17, "a root of this name is open", message.name)
+        root = self._spares.pop() if self._spares else self._make_root()
+        self._roots[message.name] = self._activities[message.channel] = root
+        root.admit(message)
 
     def _prepare_roots(self, message: PrepareRoots) -> None:
-        def make() -> None:
-            while len(self._spares) < message.count:
-                self._spares.append(self._make_root())
-
-        self._answer(message, make)
+        while len(self._spares) < message.count:
+            self._spares.append(self._make_root())
 
     def _make_root(self) -> JobRoot:
         from terraphim_runner.guest.job_root import JobRoot  # noqa: PLC0415 - late, not needed at boot
 
         self._check_machine()
-        if not self._may_use_cgroups():
-            raise OSError(95, "there are no cgroups of version 2 here")
+        self._check_cgroups()
         self._roots_made += 1
         return JobRoot(self._loop, f"root-{self._roots_made}")
 
@@ -232,23 +239,25 @@ class Agent:
         try:
             account = self._find_account(message.user)
             place = self._find_place(message.root)
-            execution.start(self._new_tree(message.channel, place), place, account, is_machine=self._is_machine)
+            execution.start(self._new_tree(place), place, account)
         except (OSError, ValueError, LookupError) as exc:
             self._fail(message, exc)
         else:
             self._activities[message.channel] = execution
 
-    def _new_tree(self, channel: int, place: Place) -> ProcessTree:
-        if self._may_use_cgroups():
-            return CgroupTree(self._loop, place, f"exec-{self._greetings}-{channel}")
-        return SupervisedTree(self._loop)
+    def _new_tree(self, place: Place) -> ProcessTree:
+        if not self._is_machine:
+            return SupervisedTree(self._loop)
+        self._check_cgroups()
+        return CgroupTree(self._loop, place)
 
-    def _may_use_cgroups(self) -> bool:
+    def _check_cgroups(self) -> None:
         if self._has_cgroups is None:
-            self._has_cgroups = self._is_machine and can_use_cgroups()
+            self._has_cgroups = can_use_cgroups()
             if self._has_cgroups:
                 make_joining_cheap()  # now, not at boot: it takes 10 ms, and `ctypes`
-        return self._has_cgroups
+        if not self._has_cgroups:
+            raise OSError(95, "there are no cgroups of version 2 here")
 
     def _find_place(self, root: str) -> Place:
         if not root:
@@ -285,31 +294,22 @@ class Agent:
         if isinstance(message, (Done, End, Failed)):
             self._activities.pop(message.channel, None)
 
-    # ------------------------------------------------------------ questions with one answer
+    # ------------------------------------------------------------ requests that are done at once
     def _make_directory(self, message: MakeDirectory) -> None:
-        def make() -> None:
-            account = self._find_account(message.user)
-            with self._find_place(message.root):
-                make_empty_directory(message.path, account)
-
-        self._answer(message, make)
+        account = self._find_account(message.user)
+        with self._find_place(message.root):
+            make_empty_directory(message.path, account)
 
     def _mount_mailbox(self, message: MountMailbox) -> None:
-        def mount() -> None:
-            account = self._find_account(message.user)
-            self._own_mailbox().mount(message.serial, self._find_place(message.root), message.path, account)
+        account = self._find_account(message.user)
+        self._own_mailbox().mount(message.serial, self._find_place(message.root), message.path, account)
 
-        self._answer(message, mount)
-
-    def _release_mailbox(self, message: ReleaseMailbox) -> None:
-        self._answer(message, lambda: self._own_mailbox().release())
+    def _release_mailbox(self, _: ReleaseMailbox) -> None:
+        self._own_mailbox().release()
 
     def _personalize(self, message: Personalize) -> None:
-        def change() -> None:
-            self._check_machine()
-            self._machine_module().personalize(message)
-
-        self._answer(message, change)
+        self._check_machine()
+        self._machine_module().personalize(message)
 
     def _machine_module(self) -> ModuleType:
         if self._machine is None:  # to import what is loaded is 300 blocks of code that is cold in a clone
@@ -318,12 +318,9 @@ class Agent:
             self._machine = machine
         return self._machine
 
-    def _power_off(self, message: PowerOff) -> None:
-        def turn_off() -> None:
-            self._check_machine()
-            self._machine_module().turn_off()
-
-        self._answer(message, turn_off)
+    def _power_off(self, _: PowerOff) -> None:
+        self._check_machine()
+        self._machine_module().turn_off()
 
     def _own_mailbox(self) -> Mailbox:
         from terraphim_runner.guest.mailbox import Mailbox  # noqa: PLC0415 - late, not needed at boot
@@ -336,27 +333,12 @@ class Agent:
         if not self._is_machine:
             raise PermissionError(1, "this agent is a process on the host, not a machine")
 
-    def _answer(self, message: Message, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except (OSError, ValueError, LookupError) as exc:
-            self._fail(message, exc)
-        else:
-            self._send(Done(message.channel))
-
     def _fail(self, message: Message, error: Exception) -> None:
         number = (error.errno or 0) if isinstance(error, OSError) else 0
-        self._send(Failed(message.channel, number, _describe(error)))
+        self._send(Failed(message.channel, number, describe(error)))
 
 
 _NOTHING = Activity()
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, OSError):
-        subject = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return f"{subject}{error.strerror}"
-    return str(error.args[0] if error.args else error)
 
 
 def _read_boot_id() -> str:
@@ -412,7 +394,7 @@ def _prepare_machine() -> None:
     switch is dear, and a command that was interrupted at each line would be sent line by line. Commands give all
     this up again.
     """
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     os.setpriority(os.PRIO_PROCESS, 0, -20)
 
 

@@ -7,7 +7,7 @@ import termios
 from fcntl import ioctl
 from select import EPOLLIN, EPOLLOUT
 
-from terraphim_runner.guest.activity import Activity
+from terraphim_runner.guest.activity import Activity, describe
 from terraphim_runner.guest.child import Child
 from terraphim_runner.guest.file_transfer import read_small_files, write_small_file
 from terraphim_runner.wire.message import MOST_FILES, STDERR, STDOUT, Credit, Data, End, Exited, Failed, Started
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
     from terraphim_runner.wire.message import Exec, Message
 
 
-_START_S = 0.025
-_SILENT_START_S = 0.1  # of a command that nobody is waiting to talk to
-
-
 class Output:
     """The reading end of a pipe of the command's."""
 
-    __slots__ = ("fd", "is_open", "is_watched", "left", "stream")
+    __slots__ = ("_read", "fd", "is_open", "is_watched", "left", "stream")
 
-    def __init__(self, stream: int, fd: int) -> None:
-        """Take the descriptor."""
+    def __init__(self, stream: int, fd: int, read: Callable[[Output], None]) -> None:
+        """Take the descriptor, and what is to be called when there is something to read."""
+        self._read = read
         self.stream = stream
         self.fd = fd
         self.is_open = True
         self.is_watched = False
         self.left: int | None = None  # how much is read before the stream is cut; nothing: to its end
+
+    def take(self, _: int) -> None:
+        """Read."""
+        self._read(self)
 
     def cut(self) -> None:
         """End the stream after what is in the pipe now."""
@@ -60,31 +61,31 @@ class Execution(Activity):
         self._window = SendWindow(request.window)
         self._outputs: list[Output] = []
         self._input: Input | None = None
-        self._failure_fd = -1
+        self._is_announced = False
         self._tree: ProcessTree | None = None
         self._place: Place | None = None
         self._linger: Timer | None = None
         self._pid = 0
         self._is_waiting_for_room = False
 
-    def start(self, tree: ProcessTree, place: Place, account: Account | None, *, is_machine: bool) -> None:
-        """Fork the command.
+    def start(self, tree: ProcessTree, place: Place, account: Account | None) -> None:
+        """Start the command.
 
         Raises:
-            OSError: a file cannot be written, or the command not be forked; no process is left.
+            OSError: a file cannot be written, or the process not be made; none is left.
+            ValueError: a text holds a null character.
         """
         request = self._request
-        argv = [os.fsencode(text) for text in request.argv]
-        env = {os.fsencode(name): os.fsencode(value) for name, value in request.env}
-        child = Child(argv, env, request.cwd, account, is_machine=is_machine)
+        child = Child(request.argv, request.env, request.cwd, account)
         theirs: list[int] = []
         try:
             self._open_pipes(child, theirs)
+            self._update()  # before the command begins: it would have to share the processor with that
             with place:
                 for path, content in request.files:
                     write_small_file(path, content, account)
-                self._pid = tree.start(child, self._take_exit)
-        except OSError:
+                self._pid = tree.start(child, self._take_start, self._take_exit)
+        except (OSError, ValueError):
             self._close_pipes()
             raise
         finally:
@@ -92,8 +93,6 @@ class Execution(Activity):
                 os.close(fd)
         self._tree = tree
         self._place = place
-        self._await_start(is_machine=is_machine)
-        self._update()
 
     def take_data(self, content: bytes) -> None:
         """Pass data on to standard input."""
@@ -117,6 +116,7 @@ class Execution(Activity):
 
     def close(self, on_gone: Callable[[], None]) -> None:
         """Kill the tree and forget its output."""
+        self._is_announced = True  # nobody wants to know any more
         self._close_pipes()
         if self._tree is not None:
             self._tree.kill(on_gone)
@@ -126,15 +126,14 @@ class Execution(Activity):
     # ------------------------------------------------------------ pipes
     def _open_pipes(self, child: Child, theirs: list[int]) -> None:
         stdin = self._open_input(theirs)
-        self._failure_fd, child.failure_fd = _pipe()
-        theirs.append(child.failure_fd)
-        stdout, stderr = self._open_output(STDOUT, theirs), self._open_output(STDERR, theirs)
-        child.streams = (stdin, stdout, stderr)
+        child.has_input = self._input is not None
+        child.streams = (stdin, self._open_output(STDOUT, theirs), self._open_output(STDERR, theirs))
 
     def _open_output(self, stream: int, theirs: list[int]) -> int:
-        ours, fd = _pipe()
+        ours, fd = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(ours, False)
         theirs.append(fd)
-        self._outputs.append(Output(stream, ours))
+        self._outputs.append(Output(stream, ours, self._read))
         return fd
 
     def _open_input(self, theirs: list[int]) -> int:
@@ -155,15 +154,8 @@ class Execution(Activity):
             self._linger.cancel()
         if self._input is not None:
             self._input.close()
-        self._close_failure()
         for output in self._outputs:
             self._close_output(output)
-
-    def _close_failure(self) -> None:
-        if self._failure_fd >= 0:
-            self._loop.forget(self._failure_fd)
-            os.close(self._failure_fd)
-            self._failure_fd = -1
 
     def _close_output(self, output: Output) -> None:
         if output.is_open:
@@ -172,41 +164,22 @@ class Execution(Activity):
             os.close(output.fd)
 
     # ------------------------------------------------------------ start and end
-    def _await_start(self, *, is_machine: bool) -> None:
-        """Look whether the command runs: at its first output, at its end, and a little later if neither comes.
-
-        Not at once in a machine: under emulation, waking up for it in the middle of an exec costs some 3 ms.
-        """
-        if is_machine:
-            start_s = _SILENT_START_S if self._input is None else _START_S
-            self._loop.call_later(start_s, lambda: self._look_again(is_machine=is_machine))
-        else:
-            self._loop.watch(self._failure_fd, EPOLLIN, lambda _: self._take_start())
-
-    def _look_again(self, *, is_machine: bool) -> None:
-        self._take_start()
-        if self._failure_fd >= 0:
-            self._await_start(is_machine=is_machine)
-
     def _take_start(self) -> None:
-        if self._failure_fd < 0:
+        """Tell once whether the command runs: at its first output, at its end, or when its tree says so."""
+        tree = self._tree
+        if tree is None or self._is_announced:
             return
         try:
-            failure = os.read(self._failure_fd, 4096)
-        except BlockingIOError:
-            return
-        self._close_failure()
-        if failure:
-            self._fail(int.from_bytes(failure[:4], "little"), os.fsdecode(failure[4:]))
-        else:
-            self._send(Started(self._request.channel, self._pid))
-
-    def _fail(self, number: int, text: str) -> None:
-        tree, self._tree = self._tree, None
-        self._close_pipes()
-        if tree is not None:
+            if not tree.has_started():
+                return
+        except OSError as exc:
+            self._tree = None
+            self._close_pipes()
             tree.kill(lambda: None)
-        self._send(Failed(self._request.channel, number, text))
+            self._send(Failed(self._request.channel, exc.errno or 0, describe(exc)))
+        else:
+            self._is_announced = True
+            self._send(Started(self._request.channel, self._pid))
 
     def _take_exit(self, status: int) -> None:
         self._take_start()
@@ -245,22 +218,21 @@ class Execution(Activity):
                 self._loop.forget(output.fd)
             elif output.is_open and is_wanted and not output.is_watched:
                 output.is_watched = True
-                self._loop.watch(output.fd, EPOLLIN, self._reader(output))
+                self._loop.watch(output.fd, EPOLLIN, output.take)
         if self._window.available > 0 and not is_wanted and not self._is_waiting_for_room:
             self._is_waiting_for_room = True
             self._port.call_at_room(self._take_room)
-
-    def _reader(self, output: Output) -> Callable[[int], None]:
-        return lambda _: self._read(output)
 
     def _take_room(self) -> None:
         self._is_waiting_for_room = False
         self._update()
 
     def _read(self, output: Output) -> None:
-        size = min(PIECE, self._window.available)
-        if output.left is not None:
-            size = min(size, output.left)
+        size = self._window.available
+        if size > PIECE:  # noqa: PLR1730 - `min` is 60 blocks of code that is cold in a clone
+            size = PIECE
+        if output.left is not None and size > output.left:
+            size = output.left
         try:
             content = os.read(output.fd, size)
         except BlockingIOError:
@@ -352,9 +324,3 @@ class Input:
         if self._is_watched:
             self._is_watched = False
             self._loop.forget(self._fd)
-
-
-def _pipe() -> tuple[int, int]:
-    ours, theirs = os.pipe2(os.O_CLOEXEC)
-    os.set_blocking(ours, False)
-    return ours, theirs

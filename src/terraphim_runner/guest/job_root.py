@@ -70,6 +70,7 @@ class JobRoot(Activity):
             _addresses.give_back(self._address)
             raise
         self.place = JobPlace(self._cgroup.path, self._init)
+        self.place.prepare_group()
         loop.watch_child(self._init, self._take_end)
 
     def admit(self, request: OpenRoot) -> None:

@@ -14,8 +14,14 @@ from terraphim_runner.guest.kernel import (
     CLONE_NEWUTS,
     set_namespaces,
 )
+from terraphim_runner.guest.spawn import entering
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from terraphim_runner.guest.spawn import Call
 
 CGROUPS = "/sys/fs/cgroup"
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 # Not that of cgroups: whoever is in a job's may not bring processes from outside into its cgroups.
 _NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
@@ -29,6 +35,9 @@ class Place:
     def __init__(self) -> None:
         """Open nothing yet: an agent without cgroups never needs any."""
         self._cgroup_fd = -1
+        self._groups_made = 0
+        self._spare: tuple[str, int] | None = None
+        self.first_calls: tuple[Call, ...] = ()  # what a command's process does first, when it was started there
 
     @property
     def cgroup_fd(self) -> int:
@@ -39,9 +48,44 @@ class Place:
             self._cgroup_fd = _open_directory(self.cgroup)
         return self._cgroup_fd
 
-    def join(self, members: int) -> None:
-        """Bring this process, a child that was forked there, into one of its cgroups; for good."""
-        os.write(members, b"0")
+    def take_group(self) -> tuple[str, int]:
+        """Give an empty cgroup: its name below `cgroup`, and a descriptor that the caller must close.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        spare, self._spare = self._spare, None
+        return spare or self._make_group()
+
+    def prepare_group(self) -> None:
+        """Have a cgroup ready for the next command: to make one is a tenth of what it takes to start a command."""
+        if self._spare is None and not self._is_released:
+            try:  # noqa: SIM105 - contextlib costs boot time
+                self._spare = self._make_group()
+            except OSError:
+                pass  # whoever needs one will be told
+
+    def drop_group(self, name: str) -> None:
+        """Remove a cgroup that was taken and is not needed."""
+        try:  # noqa: SIM105 - contextlib costs boot time
+            os.rmdir(name, dir_fd=self.cgroup_fd)
+        except OSError:
+            pass  # a job has removed it, or has processes in it; it goes with the job's root
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether a cgroup is ready."""
+        return self._spare is not None
+
+    @property
+    def _is_released(self) -> bool:
+        return False
+
+    def _make_group(self) -> tuple[str, int]:
+        self._groups_made += 1
+        name = f"exec-{self._groups_made}"
+        os.mkdir(name, dir_fd=self.cgroup_fd)
+        return name, os.open(name, _DIRECTORY, dir_fd=self.cgroup_fd)
 
     def __enter__(self) -> None:
         """Go there."""
@@ -63,12 +107,12 @@ class JobPlace(Place):
         self.cgroup = cgroup
         self._cgroup_fd = _open_directory(cgroup)  # now: inside, its path leads elsewhere
         self._process_fd = os.pidfd_open(first_process)
+        self.first_calls = (entering(self._process_fd, CLONE_NEWCGROUP),)  # it sees no cgroups of others then
         self._finders = sys.meta_path[:]
 
-    def join(self, members: int) -> None:
-        """Bring this process into one of its cgroups, and let it see no others."""
-        super().join(members)
-        set_namespaces(self._process_fd, CLONE_NEWCGROUP)
+    @property
+    def _is_released(self) -> bool:
+        return self._process_fd < 0
 
     def __enter__(self) -> None:
         """Go there.
@@ -88,11 +132,14 @@ class JobPlace(Place):
         """Hold on to nothing of it."""
         os.close(self._process_fd)
         os.close(self._cgroup_fd)
+        if self._spare is not None:
+            os.close(self._spare[1])
+            self._spare = None
         self._process_fd = self._cgroup_fd = -1  # their numbers will be those of other files
 
 
 def _open_directory(path: str) -> int:
-    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return os.open(path, _DIRECTORY)
 
 
 _KERNEL_THREADS = 2  # the process above them all, which never leaves the machine's own namespaces

@@ -8,6 +8,7 @@ from select import EPOLLIN
 
 from terraphim_runner.guest.kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_REMOUNT, mount
 from terraphim_runner.guest.place import CGROUPS
+from terraphim_runner.guest.spawn import Birth, joining
 from terraphim_runner.guest.supervisor import KILL_ALL, Supervisor
 
 TYPE_CHECKING = False
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from terraphim_runner.guest.child import Child
     from terraphim_runner.guest.loop import Loop
     from terraphim_runner.guest.place import Place
+    from terraphim_runner.guest.spawn import Call
 
+_START_S = 0.025
+_SILENT_START_S = 0.1  # of a command that nobody is waiting to talk to
 _RETRY_S = 0.002
 _RETRY_MOST_S = 0.2
 
@@ -25,13 +29,22 @@ _RETRY_MOST_S = 0.2
 class ProcessTree:
     """What an execution needs of a tree."""
 
-    def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
-        """Fork and become the child; give the number of a process that stands for the tree.
+    def start(self, child: Child, on_start: Callable[[], None], on_exit: Callable[[int], None]) -> int:
+        """Start a process that becomes the child; give the number of one that stands for the tree.
 
-        `on_exit` is called with the command's wait status.
+        `on_start` is called when `has_started` may know more, `on_exit` with the command's wait status.
 
         Raises:
             OSError: no process can be made; nothing is left.
+            ValueError: a text holds a null character.
+        """
+        raise NotImplementedError
+
+    def has_started(self) -> bool:
+        """Tell whether the command runs, or has run; false: it is not known yet. Once it has ended it is known.
+
+        Raises:
+            OSError: it could not be started.
         """
         raise NotImplementedError
 
@@ -47,31 +60,64 @@ class ProcessTree:
 class CgroupTree(ProcessTree):
     """A tree in a cgroup of its own; for PID 1, which gets the orphans."""
 
-    def __init__(self, loop: Loop, place: Place, name: str) -> None:
-        """Take where the command is to run, and a name for its cgroup."""
+    def __init__(self, loop: Loop, place: Place) -> None:
+        """Take where the command is to run."""
         self._loop = loop
         self._place = place
-        self._name = name
-        self._path = f"{place.cgroup}/{name}"
+        self._path = ""
+        self._birth: Birth | None = None
+        self._on_start: Callable[[], None] = _ignore
+        self._on_exit: Callable[[int], None] = _ignore
+        self._look_s = _START_S
         self._wait_s = _RETRY_S
 
-    def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
-        """Fork into the cgroup."""
-        directory = self._place.cgroup_fd
-        os.mkdir(self._name, dir_fd=directory)
-        members = os.open(f"{self._name}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=directory)
+    def start(self, child: Child, on_start: Callable[[], None], on_exit: Callable[[int], None]) -> int:
+        """Start it in a cgroup."""
+        is_spare = self._place.has_spare
         try:
-            pid = os.fork()
+            birth = self._bear(child)
         except OSError:
-            os.rmdir(self._name, dir_fd=directory)
+            if not is_spare:
+                raise
+            birth = self._bear(child)  # whoever is root in a job could remove the cgroup that waited, or change it
+        self._birth = birth
+        self._on_start, self._on_exit = on_start, on_exit
+        self._look_s = _START_S if child.has_input else _SILENT_START_S
+        self._loop.watch_child(birth.pid, self._end)
+        # Not at once: under emulation, waking up for it in the middle of an exec costs some 3 ms.
+        self._loop.call_later(self._look_s, self._look)
+        return birth.pid
+
+    def _bear(self, child: Child) -> Birth:
+        name, group = self._place.take_group()
+        self._path = f"{self._place.cgroup}/{name}"
+        try:
+            return _bear_in(group, child, self._place.first_calls)
+        except (OSError, ValueError):
+            self._place.drop_group(name)
             raise
-        else:
-            if pid == 0:
-                child.become(lambda: self._place.join(members))
         finally:
-            os.close(members)
-        self._loop.watch_child(pid, on_exit)
-        return pid
+            os.close(group)
+
+    def _look(self) -> None:
+        self._on_start()
+        if self._birth is not None and not self._birth.is_over:
+            self._loop.call_later(self._look_s, self._look)
+
+    def _end(self, status: int) -> None:
+        self._on_exit(status)
+        if self._birth is not None:
+            self._birth.release()
+            self._birth = None
+        self._loop.call_soon(self._place.prepare_group)
+
+    def has_started(self) -> bool:
+        """Look at the memory that the agent and the command's process share before it starts."""
+        if self._birth is None or not self._birth.is_over:
+            return False
+        if self._birth.has_failed:
+            raise self._birth.failure()
+        return True
 
     def signal(self, number: int) -> None:
         """Signal every process of the cgroup and those below it."""
@@ -98,6 +144,22 @@ class CgroupTree(ProcessTree):
         self._wait_s = min(self._wait_s * 2, _RETRY_MOST_S)
 
 
+def _ignore(_: int = 0) -> None:
+    """Do nothing."""
+
+
+def _bear_in(group: int, child: Child, calls: tuple[Call, ...]) -> Birth:
+    """Start the process in a cgroup; where there may be no more processes it joins those that are there."""
+    try:
+        return Birth(child, group, calls)
+    except BlockingIOError:
+        members = os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=group)
+        try:
+            return Birth(child, -1, (joining(members), *calls))
+        finally:
+            os.close(members)
+
+
 class SupervisedTree(ProcessTree):
     """A tree below a process of its own."""
 
@@ -106,31 +168,57 @@ class SupervisedTree(ProcessTree):
         self._loop = loop
         self._orders_fd = -1
         self._report_fd = -1
+        self._failure_fd = -1
         self._on_exit: Callable[[int], None] | None = None
         self._on_gone: Callable[[], None] | None = None
         self._is_gone = False
 
-    def start(self, child: Child, on_exit: Callable[[int], None]) -> int:
+    def start(self, child: Child, on_start: Callable[[], None], on_exit: Callable[[int], None]) -> int:
         """Fork the supervisor, which forks the command."""
-        orders_read, self._orders_fd = os.pipe2(os.O_CLOEXEC)
+        theirs: list[int] = []
         try:
-            self._report_fd, report_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            _close(orders_read, self._orders_fd)
-            raise
-        try:
+            self._open_pipes(theirs)
             pid = os.fork()
             if pid == 0:
-                _supervise(orders_read, report_write, child)
+                _supervise(theirs, child)
         except OSError:
-            _close(self._orders_fd, self._report_fd)
+            _close(self._orders_fd, self._report_fd, self._failure_fd)
             raise
         finally:
-            _close(orders_read, report_write)
+            _close(*theirs)
         self._on_exit = on_exit
         self._loop.watch(self._report_fd, EPOLLIN, self._take_report)
+        self._loop.watch(self._failure_fd, EPOLLIN, lambda _: on_start())
         self._loop.watch_child(pid, self._take_end)
         return pid
+
+    def _open_pipes(self, theirs: list[int]) -> None:
+        orders_read, self._orders_fd = os.pipe2(os.O_CLOEXEC)
+        theirs.append(orders_read)
+        self._report_fd, report_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        theirs.append(report_write)
+        self._failure_fd, failure_write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._failure_fd, False)
+        theirs.append(failure_write)
+
+    def has_started(self) -> bool:
+        """Read what the command's process says of its failure: nothing, if it became the command."""
+        if self._failure_fd < 0:
+            return True
+        try:
+            failure = os.read(self._failure_fd, 4096)
+        except BlockingIOError:
+            return False
+        self._forget_failure()
+        if failure:
+            raise OSError(int.from_bytes(failure[:4], "little"), os.fsdecode(failure[4:]))
+        return True
+
+    def _forget_failure(self) -> None:
+        if self._failure_fd >= 0:
+            self._loop.forget(self._failure_fd)
+            _close(self._failure_fd)
+            self._failure_fd = -1
 
     def signal(self, number: int) -> None:
         """Have the supervisor signal every process."""
@@ -165,6 +253,7 @@ class SupervisedTree(ProcessTree):
     def _take_end(self, _: int) -> None:
         self._take_report(0)
         self._is_gone = True
+        self._forget_failure()
         self._loop.forget(self._report_fd)
         _close(self._orders_fd, self._report_fd)
         if self._on_gone is not None:
@@ -173,9 +262,9 @@ class SupervisedTree(ProcessTree):
             raise ChildProcessError("the supervisor of a command was killed; how the command ended is unknown")
 
 
-def _supervise(orders_fd: int, report_fd: int, child: Child) -> None:
+def _supervise(fds: list[int], child: Child) -> None:
     try:
-        Supervisor(orders_fd, report_fd).run(child)
+        Supervisor(*fds).run(child)
     finally:
         os._exit(0)
 
@@ -238,4 +327,5 @@ def _read(path: str) -> bytes:
 
 def _close(*fds: int) -> None:
     for fd in fds:
-        os.close(fd)
+        if fd >= 0:
+            os.close(fd)

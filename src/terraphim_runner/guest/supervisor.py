@@ -25,10 +25,11 @@ _KILL_INTERVAL_MS = 10
 class Supervisor:
     """Reaps, reports and kills, until nothing is left."""
 
-    def __init__(self, orders_fd: int, report_fd: int) -> None:
-        """Take the pipe with the agent's orders, and the one for the command's wait status."""
+    def __init__(self, orders_fd: int, report_fd: int, failure_fd: int) -> None:
+        """Take the pipe with the agent's orders, those for the command's wait status and for why there is none."""
         self._orders_fd = orders_fd
         self._report_fd = report_fd
+        self._failure_fd = failure_fd
         self._main_pid = 0
         self._is_killing = False
         self._wake_fd, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -43,7 +44,7 @@ class Supervisor:
             _signal.signal(number, lambda *_: None)
         self._main_pid = os.fork()
         if self._main_pid == 0:
-            child.become()
+            child.become(self._failure_fd)
         self._close_others()
         self._stay()
 

@@ -104,7 +104,7 @@ def kernel_command_line(tsc_khz: int, accelerator: Accelerator) -> str:
     """
     words = "norandmaps " if accelerator is Accelerator.TCG else ""
     return (
-        f"console=ttyS0 quiet panic=-1 reboot=t rdinit=/init psi=0 lsm=landlock,yama {words}"
+        f"console=ttyS0 quiet panic=-1 reboot=t rdinit=/init noautogroup psi=0 lsm=landlock,yama {words}"
         f"tsc_early_khz={tsc_khz} tsc=reliable no_timer_check cryptomgr.notests"
     )
 
