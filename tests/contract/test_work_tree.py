@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.contract.git_repository import IDENTITY, Copy, commit, forget_settings, git, new_repository, write
 
 from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
 from terraphim_runner.domain.errors import HostError
@@ -19,81 +20,16 @@ from terraphim_runner.domain.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from terraphim_runner.ports.vm import Tree
-
-_IDENTITY = ("-c", "user.name=A User", "-c", "user.email=user@example.invalid", "-c", "protocol.file.allow=always")
-
-
-def _git(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *_IDENTITY, *arguments],
-        cwd=directory,
-        check=False,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _write(root: Path, **contents: str) -> None:
-    for name, content in contents.items():
-        (root / name).write_text(content)
-
-
-def _commit(root: Path, message: str = "a commit") -> None:
-    _git(root, "add", "--all")
-    _git(root, "commit", "--quiet", "-m", message)
-
 
 @pytest.fixture(autouse=True)
 def no_settings_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests, git's own defaults hold."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    forget_settings(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A repository with two commits on the branch `topic`."""
-    root = tmp_path / "repository"
-    root.mkdir()
-    _git(root, "init", "--quiet", "--initial-branch=topic")
-    (root / "src").mkdir()
-    _write(root, kept="kept\n", changed="before\n", deleted="deleted\n")
-    (root / "src/deep.txt").write_text("deep\n")
-    (root / ".gitignore").write_text("*.log\n")
-    _commit(root, "first")
-    (root / "script").write_text("#!/bin/sh\n")
-    (root / "script").chmod(0o755)
-    (root / "link").symlink_to("kept")
-    _commit(root, "second")
-    return root
-
-
-class _Copy:
-    """A guest's copy of a tree: whole seconds, other inodes, nothing of the host's settings."""
-
-    def __init__(self, tree: Tree, root: Path) -> None:
-        self.root = root
-        for directory, source in tree.extra.items():
-            shutil.copytree(source, root / directory, symlinks=True)
-        for path in tree.paths:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(tree.root / path, root / path, follow_symlinks=False)
-            second = os.lstat(tree.root / path).st_mtime_ns // 10**9
-            os.utime(root / path, ns=(second * 10**9, second * 10**9), follow_symlinks=False)
-
-    def git(self, *arguments: str) -> str:
-        return _git(self.root, *arguments)
-
-    def files(self) -> set[str]:
-        return {
-            str(path.relative_to(self.root))
-            for path in self.root.rglob("*")
-            if ".git" not in path.relative_to(self.root).parts and not (path.is_dir() and not path.is_symlink())
-        }
+    return new_repository(tmp_path)
 
 
 @pytest.fixture
@@ -103,24 +39,24 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def ship(tmp_path: Path, warnings: list[str]) -> Callable[[Path], _Copy]:
+def ship(tmp_path: Path, warnings: list[str]) -> Callable[[Path], Copy]:
     """Take a snapshot and copy it, as a provider would."""
 
-    async def copy(directory: Path) -> _Copy:
+    async def copy(directory: Path) -> Copy:
         async with GitWorkTree(directory, tmp_path / "scratch", warnings.append).snapshot() as tree:
-            return _Copy(tree, tmp_path / "guest")
+            return Copy(tree, tmp_path / "guest")
 
     return lambda directory: anyio.run(copy, directory)
 
 
 def test_a_clean_repository_is_clean_in_the_guest(
-    repository: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+    repository: Path, ship: Callable[[Path], Copy], warnings: list[str]
 ) -> None:
     """Files, modes, links and the commit are the same; nothing else of the history is there."""
     copy = ship(repository)
 
     assert copy.git("status", "--porcelain") == ""
-    assert copy.git("rev-parse", "HEAD") == _git(repository, "rev-parse", "HEAD")
+    assert copy.git("rev-parse", "HEAD") == git(repository, "rev-parse", "HEAD")
     assert copy.git("log", "--format=%s") == "second\n"
     assert copy.git("branch", "--show-current") == "topic\n"
     assert copy.files() == {"kept", "changed", "deleted", "src/deep.txt", ".gitignore", "script", "link"}
@@ -130,25 +66,25 @@ def test_a_clean_repository_is_clean_in_the_guest(
     assert warnings == []
 
 
-def test_local_changes_are_local_changes_in_the_guest(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_local_changes_are_local_changes_in_the_guest(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """Changed, deleted, new, ignored: `git status` says what it says here."""
-    _write(repository, changed="after!\n", new="new\n")
+    write(repository, changed="after!\n", new="new\n")
     (repository / "noise.log").write_text("")
     (repository / "deleted").unlink()
     (repository / "kept").chmod(0o755)
 
     copy = ship(repository)
 
-    assert copy.git("status", "--porcelain") == _git(repository, "status", "--porcelain")
-    assert copy.git("diff") == _git(repository, "diff")
+    assert copy.git("status", "--porcelain") == git(repository, "status", "--porcelain")
+    assert copy.git("diff") == git(repository, "diff")
     assert not (copy.root / "noise.log").exists()
 
 
-def test_a_change_that_keeps_size_and_time_is_seen(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_change_that_keeps_size_and_time_is_seen(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """Here git sees it by the inode; a copy has other inodes, so there it must be told."""
     moment = (1_700_000_000, 1_700_000_000)
     os.utime(repository / "changed", moment)
-    _git(repository, "update-index", "--refresh")
+    git(repository, "update-index", "--refresh")
     (repository / "other").write_text("BEFORE\n")
     os.utime(repository / "other", moment)
     (repository / "other").replace(repository / "changed")
@@ -156,23 +92,23 @@ def test_a_change_that_keeps_size_and_time_is_seen(repository: Path, ship: Calla
     assert ship(repository).git("status", "--porcelain") == " M changed\n"
 
 
-def test_a_change_in_the_second_of_the_commit_is_seen(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_change_in_the_second_of_the_commit_is_seen(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """Git reads files that are as new as its index; a copy of the index must not look newer than it is."""
     moment = (1_700_000_000, 1_700_000_000)
     os.utime(repository / "changed", moment)
-    _git(repository, "update-index", "--refresh")
+    git(repository, "update-index", "--refresh")
     os.utime(repository / ".git/index", moment)
-    _git(repository, "config", "core.checkStat", "minimal")
-    _git(repository, "config", "core.trustctime", "false")
-    _write(repository, changed="BEFORE\n")
+    git(repository, "config", "core.checkStat", "minimal")
+    git(repository, "config", "core.trustctime", "false")
+    write(repository, changed="BEFORE\n")
     os.utime(repository / "changed", moment)
 
     copy = ship(repository)
 
-    assert copy.git("status", "--porcelain") == _git(repository, "status", "--porcelain") == " M changed\n"
+    assert copy.git("status", "--porcelain") == git(repository, "status", "--porcelain") == " M changed\n"
 
 
-def test_unchanged_files_need_not_be_read_in_the_guest(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_unchanged_files_need_not_be_read_in_the_guest(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """The index knows their times: content that is swapped behind its back is not noticed."""
     os.utime(
         repository / "kept", (1_700_000_000, 1_700_000_000)
@@ -186,10 +122,10 @@ def test_unchanged_files_need_not_be_read_in_the_guest(repository: Path, ship: C
     assert copy.git("diff-files", "--name-only") == ""
 
 
-def test_what_is_staged_is_shown_as_changed(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_what_is_staged_is_shown_as_changed(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """The guest's index is the commit's; no content is lost or missing."""
-    _write(repository, changed="staged\n", new="new\n")
-    _git(repository, "add", "--all")
+    write(repository, changed="staged\n", new="new\n")
+    git(repository, "add", "--all")
 
     copy = ship(repository)
 
@@ -197,15 +133,15 @@ def test_what_is_staged_is_shown_as_changed(repository: Path, ship: Callable[[Pa
     assert "+staged" in copy.git("diff")
 
 
-def test_an_unfinished_merge_does_not_stop_a_run(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_an_unfinished_merge_does_not_stop_a_run(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """A path with three stages is one file."""
-    _git(repository, "checkout", "--quiet", "-b", "other", "HEAD~1")
-    _write(repository, changed="other\n")
-    _commit(repository)
-    _git(repository, "checkout", "--quiet", "topic")
-    _write(repository, changed="topic\n")
-    _commit(repository)
-    merge = subprocess.run(["git", *_IDENTITY, "merge", "other"], cwd=repository, check=False, capture_output=True)
+    git(repository, "checkout", "--quiet", "-b", "other", "HEAD~1")
+    write(repository, changed="other\n")
+    commit(repository)
+    git(repository, "checkout", "--quiet", "topic")
+    write(repository, changed="topic\n")
+    commit(repository)
+    merge = subprocess.run(["git", *IDENTITY, "merge", "other"], cwd=repository, check=False, capture_output=True)
 
     copy = ship(repository)
 
@@ -213,19 +149,19 @@ def test_an_unfinished_merge_does_not_stop_a_run(repository: Path, ship: Callabl
     assert copy.git("status", "--porcelain") == " M changed\n"
 
 
-def test_a_repository_without_commits_ships_its_files(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_repository_without_commits_ships_its_files(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """`git init`, a workflow, and go."""
     shutil.rmtree(repository / ".git")
-    _git(repository, "init", "--quiet", "--initial-branch=fresh")
+    git(repository, "init", "--quiet", "--initial-branch=fresh")
 
     copy = ship(repository)
 
-    assert copy.git("status", "--porcelain") == _git(repository, "status", "--porcelain")
+    assert copy.git("status", "--porcelain") == git(repository, "status", "--porcelain")
     assert copy.git("branch", "--show-current") == "fresh\n"
 
 
 def test_a_directory_without_a_repository_is_taken_with_a_warning(
-    repository: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+    repository: Path, ship: Callable[[Path], Copy], warnings: list[str]
 ) -> None:
     """What `.gitignore` names stays here even so."""
     shutil.rmtree(repository / ".git")
@@ -238,16 +174,16 @@ def test_a_directory_without_a_repository_is_taken_with_a_warning(
     assert [warning.startswith(f"{repository} is not a git repository") for warning in warnings] == [True]
 
 
-def test_a_subdirectory_stands_for_its_repository(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_subdirectory_stands_for_its_repository(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """A user may stand anywhere in it."""
     assert "kept" in ship(repository / "src").files()
 
 
 def test_a_linked_work_tree_ships_its_own_commit(
-    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]
+    repository: Path, tmp_path: Path, ship: Callable[[Path], Copy]
 ) -> None:
     """There `.git` is a file that names a directory elsewhere."""
-    _git(repository, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"), "HEAD~1")
+    git(repository, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"), "HEAD~1")
     (tmp_path / "side" / "kept").write_text("in the side tree\n")
 
     copy = ship(tmp_path / "side")
@@ -257,9 +193,9 @@ def test_a_linked_work_tree_ships_its_own_commit(
     assert copy.git("status", "--porcelain") == " M kept\n"
 
 
-def test_a_detached_head_stays_detached(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_detached_head_stays_detached(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """Nobody invents a branch."""
-    _git(repository, "checkout", "--quiet", "--detach", "HEAD~1")
+    git(repository, "checkout", "--quiet", "--detach", "HEAD~1")
 
     copy = ship(repository)
 
@@ -267,7 +203,7 @@ def test_a_detached_head_stays_detached(repository: Path, ship: Callable[[Path],
     assert copy.git("branch", "--show-current") == ""
 
 
-def test_unusual_names_arrive_as_they_are(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_unusual_names_arrive_as_they_are(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """Line ends, quotes, leading dashes, bytes that are no text."""
     names = [
         b"line\nend",
@@ -281,7 +217,7 @@ def test_unusual_names_arrive_as_they_are(repository: Path, ship: Callable[[Path
     ]
     for name in names:
         (repository / os.fsdecode(name)).write_text("x")
-    _git(repository, "add", "--", ":(literal)-dash", "tab\tname")
+    git(repository, "add", "--", ":(literal)-dash", "tab\tname")
 
     copy = ship(repository)
 
@@ -289,7 +225,7 @@ def test_unusual_names_arrive_as_they_are(repository: Path, ship: Callable[[Path
     assert copy.git("status", "--porcelain", "-z").count("??") == len(names)
 
 
-def test_a_repository_may_lie_in_an_unusual_place(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_repository_may_lie_in_an_unusual_place(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """A colon separates paths in a variable that we set for git."""
     odd = repository.with_name('odd: "place" %41 \u00fc')
     repository.rename(odd)
@@ -298,16 +234,16 @@ def test_a_repository_may_lie_in_an_unusual_place(repository: Path, ship: Callab
 
 
 def test_a_submodule_is_an_empty_directory_and_clean(
-    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+    repository: Path, tmp_path: Path, ship: Callable[[Path], Copy], warnings: list[str]
 ) -> None:
     """That is what `actions/checkout` yields unless it is told otherwise."""
     library = tmp_path / "library"
     library.mkdir()
-    _git(library, "init", "--quiet")
-    _write(library, content="content\n")
-    _commit(library)
-    _git(repository, "submodule", "--quiet", "add", str(library), "vendor/library")
-    _commit(repository)
+    git(library, "init", "--quiet")
+    write(library, content="content\n")
+    commit(library)
+    git(repository, "submodule", "--quiet", "add", str(library), "vendor/library")
+    commit(repository)
 
     copy = ship(repository)
 
@@ -317,14 +253,14 @@ def test_a_submodule_is_an_empty_directory_and_clean(
 
 
 def test_a_repository_within_is_left_out_and_said(
-    repository: Path, ship: Callable[[Path], _Copy], warnings: list[str]
+    repository: Path, ship: Callable[[Path], Copy], warnings: list[str]
 ) -> None:
     """Git knows nothing of its files, so neither can a checkout."""
     nested = repository / "nested"
     nested.mkdir()
-    _git(nested, "init", "--quiet")
-    _write(nested, content="content\n")
-    _commit(nested)
+    git(nested, "init", "--quiet")
+    write(nested, content="content\n")
+    commit(nested)
 
     copy = ship(repository)
 
@@ -333,7 +269,7 @@ def test_a_repository_within_is_left_out_and_said(
 
 
 def test_files_behind_a_link_are_not_part_of_the_tree(
-    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]
+    repository: Path, tmp_path: Path, ship: Callable[[Path], Copy]
 ) -> None:
     """A directory that became a link ships as the link, and nothing from where it leads."""
     shutil.rmtree(repository / "src")
@@ -347,7 +283,7 @@ def test_files_behind_a_link_are_not_part_of_the_tree(
     assert (copy.root / "src").is_symlink()
 
 
-def test_what_is_no_file_any_more_is_not_shipped(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_what_is_no_file_any_more_is_not_shipped(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """A pipe in the place of a tracked file would block whoever reads it."""
     (repository / "changed").unlink()
     os.mkfifo(repository / "changed")
@@ -355,13 +291,13 @@ def test_what_is_no_file_any_more_is_not_shipped(repository: Path, ship: Callabl
     assert "changed" not in ship(repository).files()
 
 
-def test_nothing_of_this_machine_is_in_the_repository(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_nothing_of_this_machine_is_in_the_repository(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """No hook, no setting, no path, no password goes along."""
     hook = repository / ".git/hooks/post-checkout"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\n")
-    _git(repository, "config", "user.signingKey", "a-secret")
-    _git(repository, "remote", "add", "origin", "https://user:a-secret@git.example.invalid/o/r.git?token=a-secret")
+    git(repository, "config", "user.signingKey", "a-secret")
+    git(repository, "remote", "add", "origin", "https://user:a-secret@git.example.invalid/o/r.git?token=a-secret")
 
     copy = ship(repository)
     files = [path for path in (copy.root / ".git").rglob("*") if path.is_file()]
@@ -374,9 +310,9 @@ def test_nothing_of_this_machine_is_in_the_repository(repository: Path, ship: Ca
         assert os.fsencode(repository) not in path.read_bytes()
 
 
-def test_looking_changes_nothing_in_the_repository(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_looking_changes_nothing_in_the_repository(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """Not even the times in the index."""
-    _write(repository, changed="after\n")
+    write(repository, changed="after\n")
     before = {path: path.stat().st_mtime_ns for path in repository.rglob("*")}
 
     ship(repository)
@@ -385,7 +321,7 @@ def test_looking_changes_nothing_in_the_repository(repository: Path, ship: Calla
 
 
 def test_a_git_hook_of_another_repository_can_start_a_run(
-    repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy], monkeypatch: pytest.MonkeyPatch
+    repository: Path, tmp_path: Path, ship: Callable[[Path], Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Git tells its hooks by variables which repository it means; here they lead astray."""
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "another"))
@@ -396,28 +332,28 @@ def test_a_git_hook_of_another_repository_can_start_a_run(
     assert "kept" in copy.files()
 
 
-def test_a_hash_of_another_kind_is_kept(tmp_path: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_a_hash_of_another_kind_is_kept(tmp_path: Path, ship: Callable[[Path], Copy]) -> None:
     """Repositories with SHA-256 exist."""
     root = tmp_path / "sha256"
     root.mkdir()
-    _git(root, "init", "--quiet", "--object-format=sha256")
-    _write(root, kept="kept\n")
-    _commit(root)
+    git(root, "init", "--quiet", "--object-format=sha256")
+    write(root, kept="kept\n")
+    commit(root)
 
     assert len(ship(root).git("rev-parse", "HEAD").strip()) == 64
 
 
-def test_an_index_in_two_files_is_read_anew(repository: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_an_index_in_two_files_is_read_anew(repository: Path, ship: Callable[[Path], Copy]) -> None:
     """A split index cannot be copied alone."""
-    _git(repository, "config", "core.splitIndex", "true")
-    _git(repository, "update-index", "--split-index")
-    _write(repository, changed="after\n")
+    git(repository, "config", "core.splitIndex", "true")
+    git(repository, "update-index", "--split-index")
+    write(repository, changed="after\n")
 
     assert ship(repository).git("status", "--porcelain") == " M changed\n"
 
 
 def test_a_repository_that_git_cannot_read_is_a_clear_error(
-    repository: Path, ship: Callable[[Path], _Copy]
+    repository: Path, ship: Callable[[Path], Copy]
 ) -> None:
     """It is not taken for a directory without one."""
     (repository / ".git/config").write_text("[core\n")
@@ -427,7 +363,7 @@ def test_a_repository_that_git_cannot_read_is_a_clear_error(
 
 
 def test_a_missing_git_is_said(
-    repository: Path, ship: Callable[[Path], _Copy], monkeypatch: pytest.MonkeyPatch
+    repository: Path, ship: Callable[[Path], Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the command that mends it."""
     monkeypatch.setenv("PATH", "/nowhere")
@@ -456,7 +392,7 @@ def test_nothing_is_read_from_the_users_terminal(repository: Path, tmp_path: Pat
             process.kill()
 
 
-def test_nothing_is_left_behind(repository: Path, tmp_path: Path, ship: Callable[[Path], _Copy]) -> None:
+def test_nothing_is_left_behind(repository: Path, tmp_path: Path, ship: Callable[[Path], Copy]) -> None:
     """The temporary `.git` goes with the context."""
     ship(repository)
 
@@ -490,71 +426,3 @@ def test_what_a_killed_runner_left_goes_with_the_next_and_the_living_keep_theirs
 
     assert was_left
     assert found == {living_path, third_path}
-
-
-async def _copy_of(
-    repository: Path, tmp_path: Path, ref: str | None = None, *, has_history: bool = False
-) -> _Copy:
-    work_tree = GitWorkTree(repository, tmp_path / "scratch", print)
-    revision = None if ref is None else await work_tree.find(ref)
-    assert ref is None or revision is not None
-    async with work_tree.snapshot(revision, has_history=has_history) as tree:
-        return _Copy(tree, tmp_path / f"copy-{ref}".replace("/", "-"))
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("ref", ["topic~1", "v1", "refs/tags/v1", "old", "refs/heads/old", "theirs"])
-async def test_another_commit_is_yielded_as_it_was_committed(repository: Path, tmp_path: Path, ref: str) -> None:
-    """By branch, tag or commit; what was changed since, or lies about, is not in it."""
-    _git(repository, "tag", "-m", "one", "v1", "HEAD~1")
-    _git(repository, "branch", "old", "HEAD~1")
-    _git(repository, "update-ref", "refs/remotes/origin/theirs", "HEAD~1")
-    _write(repository, changed="after\n", untracked="x\n")
-
-    copy = await _copy_of(repository, tmp_path, ref)
-
-    assert (copy.root / "changed").read_text() == "before\n"
-    assert not (copy.root / "untracked").exists()
-    assert not (copy.root / "script").exists()
-    assert _git(copy.root, "status", "--porcelain") == ""
-    assert _git(copy.root, "log", "--format=%s") == "first\n"
-    assert _git(copy.root, "rev-parse", "--abbrev-ref", "HEAD").strip() in {"HEAD", "old", "theirs"}
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("ref", ["nowhere", "0" * 40, "refs/heads/v1", "refs/tags/topic", "--all"])
-async def test_what_the_clone_does_not_have_is_not_found(repository: Path, tmp_path: Path, ref: str) -> None:
-    _git(repository, "tag", "v1")
-
-    assert await GitWorkTree(repository, tmp_path / "scratch", print).find(ref) is None
-
-
-@pytest.mark.anyio
-async def test_a_clone_with_history_has_commits_tags_and_branches_of_its_origin(
-    repository: Path, tmp_path: Path
-) -> None:
-    _git(repository, "tag", "-m", "one", "v1", "HEAD~1")
-    _git(repository, "branch", "side", "HEAD~1")
-    _write(repository, changed="after\n")
-
-    copy = await _copy_of(repository, tmp_path, has_history=True)
-
-    assert _git(copy.root, "log", "--format=%s") == "second\nfirst\n"
-    assert _git(copy.root, "describe").startswith("v1-1-g")
-    assert _git(copy.root, "branch", "--remotes", "--format=%(refname)").split() == [
-        "refs/remotes/origin/side",
-        "refs/remotes/origin/topic",
-    ]
-    assert _git(copy.root, "status", "--porcelain") == " M changed\n"
-    assert _git(copy.root, "fsck", "--no-dangling", "--connectivity-only") == ""
-
-
-@pytest.mark.anyio
-async def test_the_history_of_a_shallow_clone_ends_where_the_clone_ends(repository: Path, tmp_path: Path) -> None:
-    _write(repository, kept="kept more\n")
-    _commit(repository, "third")
-    _git(tmp_path, "clone", "--quiet", "--depth=2", f"file://{repository}", "shallow")
-
-    copy = await _copy_of(tmp_path / "shallow", tmp_path, has_history=True)
-
-    assert _git(copy.root, "log", "--format=%s") == "third\nsecond\n"

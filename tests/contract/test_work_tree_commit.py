@@ -1,0 +1,90 @@
+"""What a work tree is of another commit than the present one, or with its history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.contract.git_repository import Copy, commit, forget_settings, git, new_repository, write
+
+from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_settings(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with two commits on the branch `topic`."""
+    return new_repository(tmp_path)
+
+
+async def _copy_of(repository: Path, tmp_path: Path, ref: str | None = None, *, has_history: bool = False) -> Copy:
+    work_tree = GitWorkTree(repository, tmp_path / "scratch", print)
+    revision = None if ref is None else await work_tree.find(ref)
+    assert ref is None or revision is not None
+    async with work_tree.snapshot(revision, has_history=has_history) as tree:
+        return Copy(tree, tmp_path / f"copy-{ref}".replace("/", "-"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ref", ["topic~1", "v1", "refs/tags/v1", "old", "refs/heads/old", "theirs"])
+async def test_another_commit_is_yielded_as_it_was_committed(repository: Path, tmp_path: Path, ref: str) -> None:
+    """By branch, tag or commit; what was changed since, or lies about, is not in it."""
+    git(repository, "tag", "-m", "one", "v1", "HEAD~1")
+    git(repository, "branch", "old", "HEAD~1")
+    git(repository, "update-ref", "refs/remotes/origin/theirs", "HEAD~1")
+    write(repository, changed="after\n", untracked="x\n")
+
+    copy = await _copy_of(repository, tmp_path, ref)
+
+    assert (copy.root / "changed").read_text() == "before\n"
+    assert not (copy.root / "untracked").exists()
+    assert not (copy.root / "script").exists()
+    assert git(copy.root, "status", "--porcelain") == ""
+    assert git(copy.root, "log", "--format=%s") == "first\n"
+    assert git(copy.root, "rev-parse", "--abbrev-ref", "HEAD").strip() in {"HEAD", "old", "theirs"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ref", ["nowhere", "0" * 40, "refs/heads/v1", "refs/tags/topic", "--all"])
+async def test_what_the_clone_does_not_have_is_not_found(repository: Path, tmp_path: Path, ref: str) -> None:
+    git(repository, "tag", "v1")
+
+    assert await GitWorkTree(repository, tmp_path / "scratch", print).find(ref) is None
+
+
+@pytest.mark.anyio
+async def test_a_clone_with_history_has_commits_tags_and_branches_of_its_origin(
+    repository: Path, tmp_path: Path
+) -> None:
+    git(repository, "tag", "-m", "one", "v1", "HEAD~1")
+    git(repository, "branch", "side", "HEAD~1")
+    write(repository, changed="after\n")
+
+    copy = await _copy_of(repository, tmp_path, has_history=True)
+
+    assert git(copy.root, "log", "--format=%s") == "second\nfirst\n"
+    assert git(copy.root, "describe").startswith("v1-1-g")
+    assert git(copy.root, "branch", "--remotes", "--format=%(refname)").split() == [
+        "refs/remotes/origin/side",
+        "refs/remotes/origin/topic",
+    ]
+    assert git(copy.root, "status", "--porcelain") == " M changed\n"
+    assert git(copy.root, "fsck", "--no-dangling", "--connectivity-only") == ""
+
+
+@pytest.mark.anyio
+async def test_the_history_of_a_shallow_clone_ends_where_the_clone_ends(repository: Path, tmp_path: Path) -> None:
+    write(repository, kept="kept more\n")
+    commit(repository, "third")
+    git(tmp_path, "clone", "--quiet", "--depth=2", f"file://{repository}", "shallow")
+
+    copy = await _copy_of(tmp_path / "shallow", tmp_path, has_history=True)
+
+    assert git(copy.root, "log", "--format=%s") == "third\nsecond\n"
