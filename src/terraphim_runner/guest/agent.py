@@ -81,14 +81,17 @@ class Agent:
         self._connection = Connection(Hello)
         self._activities: dict[int, Activity] = {}
         self._mailbox: Mailbox | None = None
-        self._greetings = 0
         self._has_cgroups: bool | None = None
         self._own_place = Place()
         self._roots: dict[str, JobRoot] = {}
         self._boot_id = _read_boot_id()
         self._spares: list[JobRoot] = []
         self._roots_made = 0
-        self._handlers: dict[type[Message], Callable[[Any], None]] = {
+        self._handlers = self._all_handlers()
+        self._requests = self._all_requests()
+
+    def _all_handlers(self) -> dict[type[Message], Callable[[Any], None]]:
+        return {
             Hello: self._greet,
             Exec: self._execute,
             Close: self._close,
@@ -101,7 +104,10 @@ class Agent:
             Credit: lambda message: self._activity(message).take_credit(message.size),
             Signal: lambda message: self._activity(message).take_signal(message.number),
         }
-        self._requests: dict[type[Message], Callable[[Any], object]] = {  # answered when they are done
+
+    def _all_requests(self) -> dict[type[Message], Callable[[Any], object]]:
+        """Give those that are answered when they are done."""
+        return {
             MakeDirectory: self._make_directory,
             MountMailbox: self._mount_mailbox,
             ReleaseMailbox: self._release_mailbox,
@@ -180,7 +186,6 @@ class Agent:
     def _greet(self, message: Hello) -> None:
         self._end_activities()
         self._port.drop()
-        self._greetings += 1
         version = choose_version(message.oldest, message.newest)
         self._send(
             Ready(
