@@ -57,8 +57,7 @@ async def hand_out(directory: Path, count: int) -> list[Row]:
         for _ in range(count + 1):
             started_s = perf_counter()
             allocation = await pool.allocate(REQUEST)
-            await first_output_s(allocation.vm)
-            ours.append(perf_counter() - started_s)
+            ours.append(perf_counter() - started_s + await first_output_s(allocation.vm))
             bare.append(statistics.median([await first_output_s(allocation.vm) for _ in range(7)][2:]))
             await pool.release(allocation.vm.id)
             await settle(pool)
@@ -76,8 +75,7 @@ async def _cold_s(directory: Path) -> float:
     async with provider:
         started_s = perf_counter()
         allocation = await provider.allocate(REQUEST)
-        await first_output_s(allocation.vm)
-        return perf_counter() - started_s
+        return perf_counter() - started_s + await first_output_s(allocation.vm)
 
 
 async def requests(directory: Path, count: int) -> list[Row]:
@@ -90,8 +88,7 @@ async def requests(directory: Path, count: int) -> list[Row]:
                 await settle(pool)
                 started_s = perf_counter()
                 allocation = await pool.allocate(REQUEST)
-                await first_output_s(allocation.vm)
-                figures.append(perf_counter() - started_s)
+                figures.append(perf_counter() - started_s + await first_output_s(allocation.vm))
                 await pool.release(allocation.vm.id)
         p99 = statistics.quantiles(figures, n=100, method="inclusive")[98]
         rows.append(Row(f"request to first output, {name}", _ms(figures), "-", p99, "(p99, s)", is_met=None))

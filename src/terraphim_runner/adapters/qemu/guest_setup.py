@@ -55,7 +55,7 @@ _WARM_UPS = (
 
 # Under emulation, code that this very VMM has not run yet is slow; but what it has run is memory that each VM that
 # waits has for itself. Three times through two scripts of `bash` cost 40 MiB more than this.
-_FIRST_STEPS = (("root", "/bin/echo"), ("runner", "/bin/echo"))
+_FIRST_STEPS = (("root", "/bin/echo"), ("runner", "/bin/echo")) * 2
 
 
 async def grow_root(link: GuestLink) -> None:
