@@ -15,8 +15,9 @@ PORT_NAME = "org.terraphim.agent"
 
 _PORTS = "/sys/class/virtio-ports"
 _READ_SIZE = 32 * 1024  # from 128 KiB on, every read maps and unmaps its buffer: five times slower
-_WRITE_SIZE = 256 * 1024
+_WRITE_SIZE = 32 * 1024  # the most that a virtio-serial port takes at once
 _ROOM = 256 * 1024
+_SMALL = 4096
 _POLL_MS = 2
 
 
@@ -34,7 +35,9 @@ class Port:
         self._fd = fd
         self._on_bytes = on_bytes
         self._on_hang_up = on_hang_up
-        self._out = b""
+        self._out: list[bytes] = []
+        self._at = 0  # how much of the first is written
+        self._size = 0
         self._is_flush_due = False
         self._waiting: list[Callable[[], None]] = []
         os.set_blocking(fd, False)
@@ -45,7 +48,7 @@ class Port:
     @property
     def has_room(self) -> bool:
         """Tell whether more should be written now."""
-        return len(self._out) < _ROOM
+        return self._size < _ROOM
 
     def call_at_room(self, call: Callable[[], None]) -> None:
         """Call once when there is room."""
@@ -53,14 +56,18 @@ class Port:
 
     def write(self, data: bytes) -> None:
         """Write, at the end of the loop's turn, together with what else that turn writes."""
-        self._out += data
+        if self._out and not self._at and len(self._out[-1]) < _SMALL:
+            self._out[-1] += data
+        else:
+            self._out.append(data)
+        self._size += len(data)
         if not self._is_flush_due:
             self._is_flush_due = True
             self._loop.call_soon(self._flush)
 
     def drop(self) -> None:
         """Forget what was not written: nobody is there to read it."""
-        self._out = b""
+        self._forget()
         self._wake()
 
     def _on_event(self, events: int) -> None:
@@ -84,14 +91,24 @@ class Port:
     def _flush(self) -> None:
         self._is_flush_due = False
         try:
-            while out := self._out:
-                sent = os.write(self._fd, out if len(out) <= _WRITE_SIZE else out[:_WRITE_SIZE])
-                self._out = b"" if sent == len(out) else out[sent:]
+            while self._out:
+                chunk = self._out[0]
+                is_small = not self._at and len(chunk) <= _WRITE_SIZE
+                sent = os.write(self._fd, chunk if is_small else chunk[self._at : self._at + _WRITE_SIZE])
+                self._size -= sent
+                self._at += sent
+                if self._at == len(chunk):
+                    del self._out[0]
+                    self._at = 0
         except BlockingIOError:
             pass
         except OSError:
-            self._out = b""  # the host is gone; reading tells
+            self._forget()  # the host is gone; reading tells
         self._wake()
+
+    def _forget(self) -> None:
+        self._out = []
+        self._at = self._size = 0
 
     def _wake(self) -> None:
         if self._waiting and self.has_room:
