@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -41,6 +42,8 @@ _EVENTS = (
 def main() -> int:
     """Carry out the campaign."""
     options = _parse()
+    # A shell that starts this in the background has it ignore Ctrl-C, and so would the runs, until they set it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     messages = Console(stderr=True, highlight=False)
     with tempfile.TemporaryDirectory(prefix="terraphim-faults-", dir="/var/tmp") as directory:
         try:
