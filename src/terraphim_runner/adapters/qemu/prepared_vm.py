@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-import anyio.lowlevel
-
 from terraphim_runner.adapters.qemu import guest_setup
 from terraphim_runner.adapters.qemu.tenancy import restore_errors
-from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
     from terraphim_runner.adapters.qemu.monitor import Monitor
@@ -53,11 +49,8 @@ class QemuPreparedVm:
     async def activate(self) -> LinkVm:
         """Let the processors run, and tell the time; nobody else can ask anything of it before."""
         async with restore_errors(self._vmm, self._timeout_s):
-            with single_error():
-                async with anyio.create_task_group() as tasks:  # the time is there when the processors run
-                    tasks.start_soon(guest_setup.set_clock, self._vm.link, self._clock)
-                    await anyio.lowlevel.checkpoint()
-                    await self._monitor.resume()
+            await self._monitor.resume()
+            await guest_setup.set_clock(self._vm.link, self._clock)
         self._vm.link.resume_heart()
         return self._vm
 
