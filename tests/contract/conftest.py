@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.contract.git_repository import new_repository
 
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour
@@ -109,3 +110,16 @@ async def real_provider(request: pytest.FixtureRequest, make_provider: Make) -> 
 async def real_vm(real_provider: VmProvider, request_for_vm: AllocationRequest) -> Vm:
     """A VM of every provider that really executes."""
     return (await real_provider.allocate(request_for_vm)).vm
+
+
+@pytest.fixture
+def no_git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests, git's own defaults hold."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, no_git_settings: None) -> Path:
+    """A repository with two commits on the branch `topic`."""
+    return new_repository(tmp_path)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from terraphim_runner.ports.vm import Tree
 
 IDENTITY = ("-c", "user.name=A User", "-c", "user.email=user@example.invalid", "-c", "protocol.file.allow=always")
@@ -38,12 +36,6 @@ def write(root: Path, **contents: str) -> None:
 def commit(root: Path, message: str = "a commit") -> None:
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "-m", message)
-
-
-def forget_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests, git's own defaults hold."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 def new_repository(tmp_path: Path) -> Path:

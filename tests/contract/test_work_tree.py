@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from tests.contract.git_repository import IDENTITY, Copy, commit, forget_settings, git, new_repository, write
+from tests.contract.git_repository import IDENTITY, Copy, commit, git, write
 
 from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
 from terraphim_runner.domain.errors import HostError
@@ -21,15 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_settings(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository with two commits on the branch `topic`."""
-    return new_repository(tmp_path)
+pytestmark = pytest.mark.usefixtures("no_git_settings")
 
 
 @pytest.fixture

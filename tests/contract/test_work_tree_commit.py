@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.git_repository import Copy, commit, forget_settings, git, new_repository, write
+from tests.contract.git_repository import Copy, commit, git, write
 
 from terraphim_runner.adapters.work_tree.git_work_tree import GitWorkTree
 
@@ -13,15 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_settings(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository with two commits on the branch `topic`."""
-    return new_repository(tmp_path)
+pytestmark = [pytest.mark.usefixtures("no_git_settings"), pytest.mark.anyio]
 
 
 async def _copy_of(repository: Path, tmp_path: Path, ref: str | None = None, *, has_history: bool = False) -> Copy:
@@ -32,7 +24,6 @@ async def _copy_of(repository: Path, tmp_path: Path, ref: str | None = None, *, 
         return Copy(tree, tmp_path / f"copy-{ref}".replace("/", "-"))
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("ref", ["topic~1", "v1", "refs/tags/v1", "old", "refs/heads/old", "theirs"])
 async def test_another_commit_is_yielded_as_it_was_committed(repository: Path, tmp_path: Path, ref: str) -> None:
     """By branch, tag or commit; what was changed since, or lies about, is not in it."""
@@ -51,7 +42,6 @@ async def test_another_commit_is_yielded_as_it_was_committed(repository: Path, t
     assert git(copy.root, "rev-parse", "--abbrev-ref", "HEAD").strip() in {"HEAD", "old", "theirs"}
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("ref", ["nowhere", "0" * 40, "refs/heads/v1", "refs/tags/topic", "--all"])
 async def test_what_the_clone_does_not_have_is_not_found(repository: Path, tmp_path: Path, ref: str) -> None:
     git(repository, "tag", "v1")
@@ -59,7 +49,6 @@ async def test_what_the_clone_does_not_have_is_not_found(repository: Path, tmp_p
     assert await GitWorkTree(repository, tmp_path / "scratch", print).find(ref) is None
 
 
-@pytest.mark.anyio
 async def test_a_clone_with_history_has_commits_tags_and_branches_of_its_origin(
     repository: Path, tmp_path: Path
 ) -> None:
@@ -79,7 +68,6 @@ async def test_a_clone_with_history_has_commits_tags_and_branches_of_its_origin(
     assert git(copy.root, "fsck", "--no-dangling", "--connectivity-only") == ""
 
 
-@pytest.mark.anyio
 async def test_the_history_of_a_shallow_clone_ends_where_the_clone_ends(repository: Path, tmp_path: Path) -> None:
     write(repository, kept="kept more\n")
     commit(repository, "third")

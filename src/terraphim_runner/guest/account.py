@@ -18,12 +18,6 @@ class Account:
         # The groups as words of the machine's, two in each.
         self.group_words = [low | high << 32 for low, high in zip(groups[::2], [*groups[1::2], 0], strict=False)]
 
-    def assume(self) -> None:
-        """Become this user, for good."""
-        os.setgroups(self.groups)
-        os.setresgid(self.gid, self.gid, self.gid)
-        os.setresuid(self.uid, self.uid, self.uid)
-
 
 _found: dict[str, Account] = {}
 
