@@ -120,6 +120,6 @@ def no_git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, no_git_settings: None) -> Path:
+def committed(tmp_path: Path, no_git_settings: None) -> Path:
     """A repository with two commits on the branch `topic`."""
     return new_repository(tmp_path)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.usefixtures("no_git_settings"), pytest.mark.anyio]
 
 
-async def _copy_of(repository: Path, tmp_path: Path, ref: str | None = None, *, has_history: bool = False) -> Copy:
-    work_tree = GitWorkTree(repository, tmp_path / "scratch", print)
+async def _copy_of(committed: Path, tmp_path: Path, ref: str | None = None, *, has_history: bool = False) -> Copy:
+    work_tree = GitWorkTree(committed, tmp_path / "scratch", print)
     revision = None if ref is None else await work_tree.find(ref)
     assert ref is None or revision is not None
     async with work_tree.snapshot(revision, has_history=has_history) as tree:
@@ -25,14 +25,14 @@ async def _copy_of(repository: Path, tmp_path: Path, ref: str | None = None, *, 
 
 
 @pytest.mark.parametrize("ref", ["topic~1", "v1", "refs/tags/v1", "old", "refs/heads/old", "theirs"])
-async def test_another_commit_is_yielded_as_it_was_committed(repository: Path, tmp_path: Path, ref: str) -> None:
+async def test_another_commit_is_yielded_as_it_was_committed(committed: Path, tmp_path: Path, ref: str) -> None:
     """By branch, tag or commit; what was changed since, or lies about, is not in it."""
-    git(repository, "tag", "-m", "one", "v1", "HEAD~1")
-    git(repository, "branch", "old", "HEAD~1")
-    git(repository, "update-ref", "refs/remotes/origin/theirs", "HEAD~1")
-    write(repository, changed="after\n", untracked="x\n")
+    git(committed, "tag", "-m", "one", "v1", "HEAD~1")
+    git(committed, "branch", "old", "HEAD~1")
+    git(committed, "update-ref", "refs/remotes/origin/theirs", "HEAD~1")
+    write(committed, changed="after\n", untracked="x\n")
 
-    copy = await _copy_of(repository, tmp_path, ref)
+    copy = await _copy_of(committed, tmp_path, ref)
 
     assert (copy.root / "changed").read_text() == "before\n"
     assert not (copy.root / "untracked").exists()
@@ -43,20 +43,20 @@ async def test_another_commit_is_yielded_as_it_was_committed(repository: Path, t
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "0" * 40, "refs/heads/v1", "refs/tags/topic", "--all"])
-async def test_what_the_clone_does_not_have_is_not_found(repository: Path, tmp_path: Path, ref: str) -> None:
-    git(repository, "tag", "v1")
+async def test_what_the_clone_does_not_have_is_not_found(committed: Path, tmp_path: Path, ref: str) -> None:
+    git(committed, "tag", "v1")
 
-    assert await GitWorkTree(repository, tmp_path / "scratch", print).find(ref) is None
+    assert await GitWorkTree(committed, tmp_path / "scratch", print).find(ref) is None
 
 
 async def test_a_clone_with_history_has_commits_tags_and_branches_of_its_origin(
-    repository: Path, tmp_path: Path
+    committed: Path, tmp_path: Path
 ) -> None:
-    git(repository, "tag", "-m", "one", "v1", "HEAD~1")
-    git(repository, "branch", "side", "HEAD~1")
-    write(repository, changed="after\n")
+    git(committed, "tag", "-m", "one", "v1", "HEAD~1")
+    git(committed, "branch", "side", "HEAD~1")
+    write(committed, changed="after\n")
 
-    copy = await _copy_of(repository, tmp_path, has_history=True)
+    copy = await _copy_of(committed, tmp_path, has_history=True)
 
     assert git(copy.root, "log", "--format=%s") == "second\nfirst\n"
     assert git(copy.root, "describe").startswith("v1-1-g")
@@ -68,10 +68,10 @@ async def test_a_clone_with_history_has_commits_tags_and_branches_of_its_origin(
     assert git(copy.root, "fsck", "--no-dangling", "--connectivity-only") == ""
 
 
-async def test_the_history_of_a_shallow_clone_ends_where_the_clone_ends(repository: Path, tmp_path: Path) -> None:
-    write(repository, kept="kept more\n")
-    commit(repository, "third")
-    git(tmp_path, "clone", "--quiet", "--depth=2", f"file://{repository}", "shallow")
+async def test_the_history_of_a_shallow_clone_ends_where_the_clone_ends(committed: Path, tmp_path: Path) -> None:
+    write(committed, kept="kept more\n")
+    commit(committed, "third")
+    git(tmp_path, "clone", "--quiet", "--depth=2", f"file://{committed}", "shallow")
 
     copy = await _copy_of(tmp_path / "shallow", tmp_path, has_history=True)
 
