@@ -44,7 +44,7 @@ from terraphim_runner.worker.server import Worker
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.domain.event import RunEvent
@@ -80,7 +80,7 @@ class World:
     worker: Worker
     ledger: LedgerFile
     repository: Path
-    hidden: list[str]  # from the worker's log
+    hidden: list[Mapping[str, str]]  # from the worker's log
 
     def run(self, script: str = "true") -> LocalRun:
         return LocalRun(
@@ -115,7 +115,7 @@ async def a_world(home: Path, repository: Path) -> AsyncIterator[World]:
     clock = SystemClock()
     pool = VmPool(MemoryProvider(clock, answer), clock, pool_limits(settings, HOST))
     with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
-        hidden: list[str] = []
+        hidden: list[Mapping[str, str]] = []
         engine = Engine(pool, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
         async with pool, open_sessions(engine, settings) as sessions, anyio.create_task_group() as tasks:
             worker = Worker(settings, House(engine, sessions), pool, open_writer=Writer, hide=hidden.append)
@@ -150,7 +150,7 @@ async def test_p8_the_workers_own_log_is_told_what_to_hide(world: World) -> None
     run = replace(world.run("echo ${{ secrets.TOKEN }}"), secrets={"TOKEN": "sesame-open"})
     await run_wherever(run, world.settings, listener, Cancellation(), Masker())
 
-    assert world.hidden == ["sesame-open"]
+    assert [value for each in world.hidden for value in each.values()] == ["sesame-open"]
     assert "sesame-open" not in repr(listener.events)
 
 

@@ -44,7 +44,7 @@ def carry_out(
     local_run: LocalRun, settings: Settings, output: OutputFormat, metrics_file: Path | None = None
 ) -> int:
     """Run the workflow once and give the exit status."""
-    masker = Masker(local_run.secrets.values())
+    masker = Masker.of(local_run.secrets)
     with open_output(output) as opened, hidden_secrets(masker), measuring(metrics_file) as metrics:
         code = anyio.run(_run_with_signals, local_run, settings, opened, masker, metrics)
     _raise_failure(opened)
@@ -56,7 +56,7 @@ def show_plan(local_run: LocalRun, settings: Settings, output: OutputFormat) -> 
     from terraphim_runner.cli.dry_run import dry_run_data, render_dry_run  # noqa: PLC0415  # a run needs neither
     from terraphim_runner.wiring.local_run import plan_local_run  # noqa: PLC0415  # ... here if a worker has it
 
-    masker = Masker(local_run.secrets.values())
+    masker = Masker.of(local_run.secrets)
     with open_messages() as messages, hidden_secrets(masker), _with_text(local_run):
         plan = anyio.run(plan_local_run, local_run, settings, MaskedSink(messages, masker))
     if output is OutputFormat.JSON:
@@ -95,7 +95,7 @@ async def _run_and_tell(
 ) -> None:
     """Run once; what is wrong is said, and the next change may mend it."""
     try:
-        masker = Masker(order.secrets.values())
+        masker = Masker.of(order.secrets)
         with hidden_secrets(masker):
             local_run = order.local_run()
             with open_output(output) as opened:

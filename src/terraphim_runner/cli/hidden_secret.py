@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from terraphim_runner.domain.errors import RunnerError, WorkflowError
+from terraphim_runner.domain.errors import RunnerError, StateError, WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hidden_secrets(masker: Masker) -> Iterator[None]:
-    """Let errors through without their secrets."""
+    """Let errors through without their secrets.
+
+    Raises:
+        StateError: in the place of an error that shows secrets whatever is done to it.
+    """
     try:
         yield
     except Exception as error:
-        for each in _all(error, set()):
+        errors = [*_all(error, set())]
+        for each in errors:
             _hide(each, masker)
+        if (telltale := next((each for each in errors if _tells(each, masker)), None)) is not None:
+            raise StateError(masker.mask(f"{type(telltale).__name__}: {telltale}")) from None
         raise
 
 
 def _hide(error: BaseException, masker: Masker) -> None:
-    error.args = tuple(masker.mask(each) if isinstance(each, str) else each for each in error.args)
+    error.args = tuple(_hidden(each, masker) for each in error.args)
     if isinstance(error, OSError):  # which shows these, and not its arguments
         for name in ("strerror", "filename", "filename2"):
             if isinstance(text := getattr(error, name), str):
@@ -39,6 +46,17 @@ def _hide(error: BaseException, masker: Masker) -> None:
             for each in error.diagnostics
         )
         error.texts = {name: "\n".join(map(masker.mask, text.split("\n"))) for name, text in error.texts.items()}
+
+
+def _tells(error: BaseException, masker: Masker) -> bool:
+    """Tell whether an error of others shows a secret that is not in what it was made of, as pydantic's do."""
+    return not isinstance(error, RunnerError | OSError) and masker.mask(shown := str(error)) != shown
+
+
+def _hidden(value: object, masker: Masker) -> object:
+    """Give the value itself if it shows no secret, else what it shows."""
+    shown = str(value)
+    return value if (hidden := masker.mask(shown)) == shown else hidden
 
 
 def _all(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:

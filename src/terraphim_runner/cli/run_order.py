@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ class RunOrder:
     payload: Mapping[str, Any]
     job: str | None
     matrix: MatrixChoice
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     variables: Mapping[str, str]
     inputs: Mapping[str, str]
     env: Mapping[str, str]

@@ -54,7 +54,7 @@ def worker(provider: ProviderOption = None, metrics_address: MetricsOption = Non
 
 
 async def _work(settings: Settings, host: HostCapacity, masker: Masker) -> None:
-    async with open_worker(settings, host, open_writer=Writer, hide=masker.add) as (opened, reconciled):
+    async with open_worker(settings, host, open_writer=Writer, hide=masker.add_secrets) as (opened, reconciled):
         if reconciled:
             _tell(f"released {count(len(reconciled), 'VM')} that earlier runs left when they were killed")
         wanted = ", ".join(f"{number} of {name}" for name, number in settings.pool.min_idle.items())

@@ -69,7 +69,9 @@ class RunRequest:
     plan: RunPlan
     vm_type: VmType
     env: Mapping[str, str] = field(default_factory=dict)  # for every step, below what the workflow sets
-    secrets: Mapping[str, str] = field(default_factory=dict)  # all of them; which job gets which is decided here
+    secrets: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # all; which job gets which is decided here
     variables: Mapping[str, str] = field(default_factory=dict)
     work_tree: WorkTree | None = None
     concurrency_scope: str | None = None  # within which concurrency groups hold; None: the repository
@@ -136,8 +138,7 @@ class WorkflowExecutor:
         if request.secrets and not gets_secrets(request.plan.event):
             raise StateError("secrets were given to a run of a fork's pull request")
         refuse_unsupported(request.plan, request.actions)
-        for value in request.secrets.values():
-            request.masker.add(value)
+        request.masker.add_secrets(request.secrets)
         started_s = self._clock.monotonic_s()
         progress = _Progress()
         self._sink_of(request).emit(self._started(request))
@@ -152,6 +153,10 @@ class WorkflowExecutor:
             raise
         except anyio.get_cancelled_exc_class():
             self._sink_of(request).emit(self._finished(request, progress, started_s, reason=cancellation.reason))
+            raise
+        except Exception as error:  # a bug of ours: who listens gets a result all the same, and no green one
+            progress.blame(StateError(f"{type(error).__name__}: {error}"))
+            self._sink_of(request).emit(self._finished(request, progress, started_s, reason=None))
             raise
         reason = cancellation.reason if cancellation.is_requested else None
         result = self._finished(request, progress, started_s, reason=reason)
@@ -234,7 +239,7 @@ class WorkflowExecutor:
             progress.usage = await self._sessions.usage(session)
         messages = blocked_message(progress.usage), throttled_message(progress.usage, request.vm_type)
         for message in filter(None, messages):
-            self._sink.emit(Notice(self._clock.now(), "warning", message))
+            self._sink_of(request).emit(Notice(self._clock.now(), "warning", message))
         started_s = self._clock.monotonic_s()
         try:
             await self._sessions.release_session(session, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from terraphim_runner.domain.conclusion import Conclusion
@@ -63,7 +63,7 @@ class JobFrame:
     strategy: Value
     needs: Mapping[str, NeedsRecord]
     inputs: Value
-    secrets: Mapping[str, str]  # those this job is entitled to
+    secrets: Mapping[str, str] = field(repr=False)  # those this job is entitled to
     variables: Mapping[str, str]
     env: Mapping[str, str]  # the workflow's and the job's, evaluated
 

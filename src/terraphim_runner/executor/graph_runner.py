@@ -102,11 +102,11 @@ class GraphRunner:
             case Stop(leg=leg, reason=reason):
                 self._cancellations[leg].request(reason)
             case Enter(leg=leg):
-                self._holds[leg] = anyio.CancelScope()
-                self._start(self._hold_groups, action)
+                scope = self._holds[leg] = anyio.CancelScope()
+                self._start(partial(self._hold_groups, scope), action)
             case Leave(leg=leg):
-                if (scope := self._holds.pop(leg, None)) is not None:
-                    scope.cancel()
+                if (held := self._holds.pop(leg, None)) is not None:
+                    held.cancel()
             case _:
                 assert_never(action)
 
@@ -132,9 +132,10 @@ class GraphRunner:
         self._trouble = self._trouble or trouble
         self._schedule.abort(f"the run ended early: {trouble}")
 
-    async def _hold_groups(self, action: Enter) -> None:
+    async def _hold_groups(self, scope: anyio.CancelScope, action: Enter) -> None:
+        """Hold a leg's groups until `scope` is cancelled, which may be before this begins."""
         leg = action.leg
-        with self._holds[leg]:
+        with scope:
             try:
                 async with AsyncExitStack() as stack:
                     await self._hold(action, stack)

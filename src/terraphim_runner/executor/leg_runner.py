@@ -80,6 +80,7 @@ class LegRunner:
 
     async def run(self) -> LegEnd:
         """Run to the end; the events up to there, the job's end included, were sent."""
+        self._run.masker.add_secrets(self._leg.job.level.secrets)  # a call may have computed new ones
         try:
             settled = self._settle()
         except WorkflowError as error:

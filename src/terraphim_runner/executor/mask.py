@@ -11,13 +11,16 @@ from ahocorasick_rs import AhoCorasick
 from terraphim_runner.executor.secret_form import secret_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MASK = "***"
 
 # What terminals do not show: two halves of a secret with a colour between them are read as one.
 _UNSEEN = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
 _HALF = re.compile("[\ud800-\udfff]")
+
+# Names of secrets, folded, that are no secrets: who sets them to `true` does not want `true` hidden. As on GitHub.
+_NOT_SECRET = frozenset({"actions_step_debug", "actions_runner_debug"})
 
 Stretch = tuple[int, int]  # from, up to
 
@@ -54,6 +57,19 @@ class Masker:
             if part and part not in self._known:
                 self._known.add(part)
                 self._pending |= secret_forms(_encodable(part))
+
+    def add_secrets(self, secrets: Mapping[str, str]) -> None:
+        """Register the values of secrets, by name; of those that only turn on debugging, none."""
+        for name, value in secrets.items():
+            if name.casefold() not in _NOT_SECRET:
+                self.add(value)
+
+    @classmethod
+    def of(cls, secrets: Mapping[str, str]) -> Masker:
+        """Make one that knows these, by name."""
+        masker = cls()
+        masker.add_secrets(secrets)
+        return masker
 
     def mask(self, text: str) -> str:
         """Give the text without secrets."""

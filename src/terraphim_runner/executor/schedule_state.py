@@ -35,7 +35,7 @@ class Phase(Enum):
 class LegState:
     """A leg: of a job with steps, or of one that calls a workflow, which then is `called` while it runs."""
 
-    job: JobState
+    job: JobState = field(repr=False)
     plan: LegPlan | CallLegPlan
     position: Position
     phase: Phase = Phase.WAITING
@@ -64,7 +64,7 @@ class LegState:
 class JobState:
     """A job: it waits for those it needs, then has legs, then a record."""
 
-    level: Level
+    level: Level = field(repr=False)
     plan: AnyJobPlan
     position: Position
     legs: list[LegState] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Level:
 
     workflow: Workflow
     setting: Setting
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     held: tuple[str, ...]  # concurrency groups that whoever is above holds meanwhile, folded
     caller: LegState | None = None
     cancelled: str | None = None  # why it is being cancelled

@@ -27,7 +27,7 @@ class LocalRun:
     job: str | None = None
     matrix: MatrixChoice = field(default_factory=MatrixChoice)
     env: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)
     vm_type: str | None = None
     actions: Sequence[ActionMapping] = ()

@@ -131,7 +131,7 @@ async def run_in_house(
     run: LocalRun, settings: Settings, house: House, sink: EventSink, cancellation: Cancellation
 ) -> RunFinished:
     """Plan and execute on an engine that is open already; otherwise as `run_locally`."""
-    masker = Masker(run.secrets.values())
+    masker = Masker.of(run.secrets)
     request = await request_run(run, settings, MaskedSink(sink, masker), masker)
     return await _execute(request, house, sink, cancellation)
 

@@ -22,7 +22,7 @@ from terraphim_runner.worker.metrics_server import serve_metrics
 from terraphim_runner.worker.server import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -40,7 +40,7 @@ async def open_worker(
     host: HostCapacity,
     *,
     open_writer: Callable[[BinaryIO], LineWriter],
-    hide: Callable[[str], None],
+    hide: Callable[[Mapping[str, str]], None],
 ) -> AsyncIterator[tuple[Worker, tuple[VmId, ...]]]:
     """Give a worker that serves, and the VMs that it found left by dead runners; leaving releases everything.
 

@@ -24,7 +24,7 @@ from terraphim_runner.worker.told_error import error_to_plain
 
 if TYPE_CHECKING:
     import socket as sockets
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from typing import BinaryIO
 
     from terraphim_runner.domain.event import RunEvent
@@ -75,9 +75,9 @@ class Worker:
         pool: VmPool,
         *,
         open_writer: Callable[[BinaryIO], LineWriter],
-        hide: Callable[[str], None],
+        hide: Callable[[Mapping[str, str]], None],
     ) -> None:
-        """Execute runs in `house`, whose provider is `pool`; `hide` keeps a secret out of the worker's own log."""
+        """Execute runs in `house`, whose provider is `pool`; `hide` keeps secrets out of the worker's own log."""
         self._settings = settings
         self._house = house
         self._pool = pool
@@ -177,8 +177,7 @@ class Worker:
         return sum(place.vm_type == vm_type and place.state == state for place in places)
 
     async def _run(self, asked: LocalRun, messages: AsyncIterator[dict[str, Any]], line: LineSocket) -> None:
-        for secret in asked.secrets.values():
-            self._hide(secret)
+        self._hide(asked.secrets)
         stream = line.socket.makefile("wb")
         writer = self._open_writer(stream)
         run = _Run(writer, str(asked.directory), self._house.engine.clock.monotonic_s())

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 
 import pytest
 
 from terraphim_runner.cli.hidden_secret import hidden_secrets
 from terraphim_runner.domain.diagnostic import Diagnostic, Position, Severity, Span
-from terraphim_runner.domain.errors import UsageError, WorkflowError
+from terraphim_runner.domain.errors import StateError, UsageError, WorkflowError
 from terraphim_runner.executor.mask import Masker
 
 _MASKER = Masker(["hunter2"])
+
+
+@dataclass
+class _Holder:
+    token: str
+
+
+class _Stubborn(Exception):
+    def __str__(self) -> str:
+        return "always hunter2"
 
 
 def test_p8_an_error_and_its_hint_show_no_secret() -> None:
@@ -40,3 +51,27 @@ def test_p8_what_is_behind_and_within_an_error_shows_none_either() -> None:
     report = "".join(traceback.format_exception_only(raised.value.__cause__))
     report += "".join(line for error in inner for line in traceback.format_exception_only(error))
     assert report == "ValueError: ***\nKeyError: '***'\nFileNotFoundError: [Errno 2] ***\n"
+
+
+def test_p8_an_object_in_an_error_shows_none() -> None:
+    """As a key of a mapping that is not there; its report goes to whoever reads the bug."""
+    with pytest.raises(KeyError) as raised, hidden_secrets(_MASKER):
+        raise KeyError(_Holder("hunter2"))
+
+    assert str(raised.value) == "\"_Holder(token='***')\""
+
+
+def test_p8_an_error_that_cannot_keep_a_secret_is_replaced() -> None:
+    with pytest.raises(StateError) as raised, hidden_secrets(_MASKER):
+        raise ValueError("it failed") from _Stubborn()
+
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+    assert str(raised.value) == "_Stubborn: always ***"
+
+
+def test_what_an_error_holds_besides_secrets_stays_as_it_is() -> None:
+    holder = _Holder("harmless")
+    with pytest.raises(KeyError) as raised, hidden_secrets(_MASKER):
+        raise KeyError(holder)
+
+    assert raised.value.args == (holder,)

@@ -67,6 +67,17 @@ async def test_what_the_vm_used_and_what_was_kept_from_it_is_in_the_result() -> 
     assert notice.message == "blocked by network policy: a.example:443 (2 times); see /log"
 
 
+async def test_p8_what_was_kept_from_the_vm_shows_no_secret() -> None:
+    usage = VmUsage(1.0, 0.0, 2, 3, NetworkUsage(4, 5, (Blocked("db.corp.example", 443, 2),), "/log"))
+    async with scripted_world() as world:
+        world.provider.vm_usage = usage
+        await world.execute(replace(request_of(job_of("- run: one")), secrets={"HOST": "db.corp.example"}))
+
+    assert [notice.message for notice in world.of(Notice)] == [
+        "blocked by network policy: ***:443 (2 times); see /log"
+    ]
+
+
 async def test_a_jobs_root_has_the_vm_types_quotas() -> None:
     quota = Quota(job_memory_mib=40, processes=99)
     async with scripted_world() as world:

@@ -131,3 +131,17 @@ async def test_of_a_matrix_in_one_group_the_middle_ones_are_replaced() -> None:
     assert world.endings() == {"a (1)": "success", "a (2)": "cancelled", "a (3)": "success"}
     assert "took its place in the queue" in (world.reason("a (2)") or "")
     assert world.result.conclusion is Conclusion.CANCELLED
+
+
+async def test_a_leg_may_be_ended_while_it_enters_its_group() -> None:
+    """One sibling fails at once, before the other has begun to wait: both in one go of the schedule."""
+    keys = """\
+needs: a
+strategy: {matrix: {n: [x, y]}}
+concurrency: ${{ needs.a.result == 'success' && matrix.n == 'x' && 'g' || '' }}
+"""
+    async with graph_world() as world:
+        await world.run(a_workflow(a=a_job("a"), b=a_job("b", keys), c=a_job("c", "needs: a")))
+
+    assert world.endings() == {"a": "success", "b (x)": "cancelled", "b (y)": "failure", "c": "success"}
+    assert world.result.conclusion is Conclusion.FAILURE

@@ -40,6 +40,13 @@ def test_a_blank_secret_hides_nothing() -> None:
     assert Masker([" \n "]).mask("a b") == "a b"
 
 
+def test_secrets_that_turn_on_debugging_are_no_secrets() -> None:
+    """A log without the word `true`, and outputs left out for it, would be another run."""
+    masker = Masker.of({"ACTIONS_STEP_DEBUG": "true", "Actions_Runner_Debug": "yes", "TOKEN": "hunter2"})
+
+    assert masker.mask("true, yes, hunter2") == "true, yes, ***"
+
+
 def test_values_may_be_added_between_lines() -> None:
     """As `::add-mask::` does."""
     masker = Masker()
