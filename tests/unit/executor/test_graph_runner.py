@@ -310,6 +310,19 @@ async def test_a_called_workflow_runs_in_the_same_vm_with_its_inputs_secrets_and
     assert world.result.allocations == 1
 
 
+async def test_p8_a_secret_that_a_call_computes_is_hidden_too() -> None:
+    """Nobody knew it before: it is not the value of any secret of the run."""
+    computed = "${{ format('{0}{1}', 'der', 'ived') }}"
+    call = f'    uses: ./.github/workflows/lib.yml\n    secrets: {{key: "{computed}"}}\n'
+    said = Behaviour(output=((Stream.STDOUT, b"this is derived\n"),), files={"GITHUB_OUTPUT": b"text=derived\n"})
+    async with graph_world({"say  blue derived- here": said}) as world:
+        await world.run(a_workflow(call=call), lib=_LIBRARY)
+
+    assert "derived" in world.scripts[0]
+    assert "derived" not in repr(world.events)
+    assert "this is ***" in repr(world.events)
+
+
 async def test_a_job_that_met_a_limit_fails_alone_with_that_reason_and_an_annotation() -> None:
     """One that got on all the same is only warned."""
     killed = Breach(Limit.MEMORY, allowed=512, count=1)
