@@ -16,6 +16,7 @@ from terraphim_runner.domain.errors import HostError, InfraError, WorkflowError
 from terraphim_runner.domain.event import JobFinished, JobResult, Notice
 from terraphim_runner.domain.ident import StepPlace
 from terraphim_runner.executor.beside import running_beside
+from terraphim_runner.executor.encodable import encodable
 from terraphim_runner.executor.frame import JobFrame
 from terraphim_runner.executor.github_context import github_context, runner_context
 from terraphim_runner.executor.job_runner import JobRunner
@@ -209,4 +210,4 @@ def _what_failed(trouble: RunnerError) -> str:
 def _slug(key: str) -> str:
     """Make a name for a root from a leg's key, which no other leg has."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-.")[:40]
-    return f"{readable or 'job'}-{zlib.crc32(key.encode()):08x}"
+    return f"{readable or 'job'}-{zlib.crc32(encodable(key).encode()):08x}"

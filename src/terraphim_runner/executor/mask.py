@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick
 
+from terraphim_runner.executor.encodable import encodable
 from terraphim_runner.executor.secret_form import secret_forms
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ MASK = "***"
 
 # What terminals do not show: two halves of a secret with a colour between them are read as one.
 _UNSEEN = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
-_HALF = re.compile("[\ud800-\udfff]")
 
 # Names of secrets, folded, that are no secrets: who sets them to `true` does not want `true` hidden. As on GitHub.
 _NOT_SECRET = frozenset({"actions_step_debug", "actions_runner_debug"})
@@ -56,7 +56,7 @@ class Masker:
         for part in {value, value.strip(), *(line.strip() for line in re.split(r"[\r\n]+", value))}:
             if part and part not in self._known:
                 self._known.add(part)
-                self._pending |= secret_forms(_encodable(part))
+                self._pending |= secret_forms(encodable(part))
 
     def add_secrets(self, secrets: Mapping[str, str]) -> None:
         """Register the values of secrets, by name; of those that only turn on debugging, none."""
@@ -79,7 +79,7 @@ class Masker:
         try:
             stretches = self._find(text)
         except UnicodeEncodeError:  # a file name that is no text, for instance
-            text = _encodable(text)
+            text = encodable(text)
             stretches = self._find(text)
         if stretches:
             text = _hide(text, stretches)
@@ -149,8 +149,3 @@ def _with_unseen(text: str, stretches: list[Stretch]) -> list[Stretch]:
     for unseen in reversed([*_UNSEEN.finditer(text)]):
         del seen[unseen.start() : unseen.end()]
     return [(seen[start], seen[end - 1] + 1) for start, end in stretches]
-
-
-def _encodable(text: str) -> str:
-    """Replace what is no character: Python keeps a file name's bytes that are no UTF-8 as halves of characters."""
-    return _HALF.sub("\ufffd", text)

@@ -14,7 +14,7 @@ from terraphim_runner.executor.turn import StepHeading
 from terraphim_runner.workflow.display_name import step_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from terraphim_runner.executor.stage_step import StageStep
     from terraphim_runner.executor.step_end import StepReport
@@ -64,8 +64,10 @@ async def _run(runner: StepRunner, heading: StepHeading) -> StepReport:
     return await runner.perform()
 
 
-def _end(reports: Iterable[StepReport]) -> StepEnd:
-    failed = next((report for report in reports if report.is_failure), None)
-    if failed is None:
-        return StepEnd(Conclusion.SUCCESS)
-    return StepEnd(Conclusion.FAILURE, reason=f"in the action this failed: {failed.name}")
+def _end(reports: Sequence[StepReport]) -> StepEnd:
+    """Give the worst of them: for GitHub's runner that is one that was cancelled."""
+    for conclusion, what in ((Conclusion.CANCELLED, "was cancelled"), (Conclusion.FAILURE, "failed")):
+        for report in reports:
+            if report.conclusion is conclusion:
+                return StepEnd(conclusion, reason=f"in the action this {what}: {report.name}")
+    return StepEnd(Conclusion.SUCCESS)

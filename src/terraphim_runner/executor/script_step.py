@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from terraphim_runner.executor.encodable import encodable
 from terraphim_runner.executor.shell import ShellInvalid, make_script
 from terraphim_runner.executor.step_process import ProcessCall, StepProcess
 from terraphim_runner.expressions.value import Object, to_string
@@ -49,7 +50,7 @@ def _call(step: RunStep, turn: Turn, expressions: Scope) -> ProcessCall | ShellI
     return ProcessCall(
         argv=script.argv,
         cwd=posixpath.normpath(posixpath.join(workspace, directory or ".")),
-        files={script.path: script.text.encode()},
+        files={script.path: encodable(script.text).encode()},
     )
 
 

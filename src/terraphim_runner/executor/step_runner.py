@@ -59,7 +59,7 @@ class StepRunner:
         self._clock = scope.frame.run.clock
         self._cancellation = scope.frame.cancellation
         self._stop = Stop(self._clock)
-        self._timeout_minutes: float | None = None
+        self._timeout_minutes = 0.0  # none; a negative one is none either, as on GitHub
 
     async def prepare(self) -> StepEnd | None:
         """Evaluate what decides whether the step runs; give its end if it does not."""
@@ -141,7 +141,7 @@ class StepRunner:
         """Stop the step when its time is up, its job is cancelled, or what it belongs to is stopped."""
         with ExitStack() as stack:
             stack.enter_context(self._cancellation.when_insisted(self._stop.insist))
-            if self._timeout_minutes:
+            if self._timeout_minutes > 0:
                 beside.start(partial(self._stop_when_late, self._timeout_minutes))
             if self._outer is not None:
                 stack.enter_context(self._outer.when_requested(self._stop_with_outer))

@@ -208,6 +208,13 @@ async def test_a_timeout_may_be_an_expression() -> None:
     assert results[0].jobs[0].steps[0].reason == "The action 'Run server' has timed out after 0.25 minutes."
 
 
+async def test_a_timeout_below_zero_is_none() -> None:
+    async with scripted_world() as world:
+        result = await world.run(job_of("- run: server\n  timeout-minutes: -3"))
+
+    assert _conclusions(result) == ["success"]
+
+
 async def test_files_are_hashed_where_an_expression_asks_for_it_and_only_there() -> None:
     digest = Behaviour(output=((Stream.STDOUT, b"0123abc\n"),))
     steps = "- run: x ${{ hashFiles('**/lock') }}\n- run: y ${{ true || hashFiles('z') }}"
@@ -243,3 +250,12 @@ async def test_a_step_that_was_skipped_has_an_outcome() -> None:
 
     assert world.scripts == ["skipped"]
     assert [event.outcome.value for event in world.of(StepFinished)] == ["skipped", "success"]
+
+
+async def test_half_a_character_in_a_script_is_replaced_as_on_github() -> None:
+    """Cut commit messages have them, in an event's payload."""
+    async with scripted_world() as world:
+        result = await world.run(job_of("- run: echo ${{ fromJSON('\"x\\ud83d\"') }}"))
+
+        assert world.scripts == ["echo x\ufffd"]
+    assert _conclusions(result) == ["success"]

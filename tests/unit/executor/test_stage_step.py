@@ -189,6 +189,24 @@ async def test_steps_of_an_action_that_always_run_do_so_after_a_cancel() -> None
     assert finished == [(1, "Run o/it@v1", "cancelled")]
 
 
+async def test_an_action_that_always_runs_is_cancelled_with_a_step_of_it() -> None:
+    """As on GitHub, where a cancelled step weighs more than one that failed: half done is not done."""
+
+    async def cancel(frame: JobFrame) -> None:
+        frame.cancellation.request()
+        clock: Any = frame.run.clock
+        await clock.advance_s(7.5)
+
+    scripts, finished = await _run_composite(
+        "    - run: slow\n    - {if: failure(), run: told}\n    - {if: always(), run: tidy}\n",
+        "    - {uses: o/it@v1, if: always()}\n",
+        cancel,
+    )
+
+    assert scripts == ["slow", "tidy"]
+    assert finished == [(1, "Run o/it@v1", "cancelled")]
+
+
 async def test_steps_of_an_action_have_contexts_of_their_own() -> None:
     inner = workflow_of(
         _JOB
