@@ -10,6 +10,7 @@ import anyio
 
 from terraphim_runner.domain.errors import FileTransferFailed
 from terraphim_runner.executor.action_library import read_manifest
+from terraphim_runner.executor.guest_file import FileTooLarge, read_file
 from terraphim_runner.ports.action_store import ACTION_FILES, DOCKER_FILES, ActionFile
 from terraphim_runner.ports.vm import TreePlacement
 from terraphim_runner.workflow.action_reference import RepositoryAction, WorkspaceAction
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from terraphim_runner.ports.vm import Root
     from terraphim_runner.workflow.action import Action
     from terraphim_runner.workflow.action_reference import ActionReference, Repository
+
+
+_MAX_MANIFEST = 1024 * 1024
 
 
 class ActionMissing(Exception):
@@ -109,10 +113,11 @@ class ActionLoader:
 async def _read(root: Root, directory: str, shown: str) -> ActionFile | None:
     for name in (*ACTION_FILES, *DOCKER_FILES):
         try:
-            async with root.get_file(f"{directory}/{name}") as chunks:
-                content = b"".join([chunk async for chunk in chunks])
+            content = await read_file(root, f"{directory}/{name}", limit=_MAX_MANIFEST)
         except FileTransferFailed:
             continue
+        except FileTooLarge as error:
+            raise ActionMissing(str(error)) from error
         text = content.decode("utf-8", errors="replace") if name in ACTION_FILES else None
         return ActionFile(posixpath.join(shown, name), text)
     return None

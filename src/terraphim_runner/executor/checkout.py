@@ -103,9 +103,9 @@ class _Checkout:
         root = self._frame.root
         argv = ("/bin/sh", "-c", script, "sh", *arguments)
         command = Command(argv, env=dict(root.environment), origin=self._turn.scope.origin)
-        status, said = await execute(root, command)
-        if not status.is_success:
-            raise FileTransferFailed(f"{arguments[-1]} cannot be written: {said.strip()}")
+        answer = await execute(root, command)
+        if not answer.status.is_success:
+            raise FileTransferFailed(f"{arguments[-1]} cannot be written: {answer.complaint}")
 
     def _end(self, revision: Revision | None) -> StepEnd:
         github = self._frame.github

@@ -13,9 +13,8 @@ from terraphim_runner.executor.file_command import (
     read_path,
 )
 from terraphim_runner.executor.github_context import COMMAND_FILES
-from terraphim_runner.executor.own_command import execute
+from terraphim_runner.executor.guest_file import FileTooLarge, read_file
 from terraphim_runner.executor.process_results import ProcessResults
-from terraphim_runner.ports.vm import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,36 +81,28 @@ class CommandFiles:
     def _summarize(self, text: str) -> None:
         size = len(text.encode())
         if size > MAX_SUMMARY:
-            self._log.tell_error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size // 1024))
+            self._refuse_summary(str(size // 1024))
         else:
             self._log.summarize(text)
+
+    def _refuse_summary(self, size_kib: str) -> None:
+        self._log.tell_error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size_kib))
 
     async def _read_one_by_one(self) -> Mapping[str, bytes]:
         """Read files that are too large to come back with the command, as far as they are not too large at all."""
         contents: dict[str, bytes] = {}
-        for name, path in self.paths.items():
-            size = await self._size(path)
-            if name == "step_summary" and size > MAX_SUMMARY:
-                self._log.tell_error(_TOO_LONG_SUMMARY.format(MAX_SUMMARY // 1024, size // 1024))
-            elif size > MAX_FILE:
-                limit = (
-                    f"{COMMAND_FILES[name]} may hold {MAX_FILE >> 20} MiB, and the step wrote {size} bytes to it."
-                )
-                self._blame(name, limit)
-            elif size:
-                contents[path] = await self._read(path)
-        return contents
-
-    async def _size(self, path: str) -> int:
         root = self._turn.scope.frame.root
-        argv = ("/bin/sh", "-c", '[ ! -f "$1" ] || wc -c <"$1"', "sh", path)
-        command = Command(argv, env=dict(root.environment), origin=self._turn.scope.origin)
-        _, said = await execute(root, command)
-        return int(said.strip() or "0")
-
-    async def _read(self, path: str) -> bytes:
-        async with self._turn.scope.frame.root.get_file(path) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        for name, path in self.paths.items():
+            try:
+                contents[path] = await read_file(root, path, limit=MAX_FILE)
+            except FileTransferFailed:
+                continue  # the step has removed it, which is its right
+            except FileTooLarge:
+                if name == "step_summary":
+                    self._refuse_summary(f"more than {MAX_FILE // 1024}")
+                else:
+                    self._blame(name, f"{COMMAND_FILES[name]} may hold {MAX_FILE >> 20} MiB, and it holds more.")
+        return contents
 
 
 def _text(data: bytes) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from terraphim_runner.domain.errors import CommandNotStarted, ExpressionError, ExpressionErrorKind
+from terraphim_runner.executor.own_command import execute
 from terraphim_runner.expressions.value import to_string
-from terraphim_runner.ports.vm import Command, Stream
+from terraphim_runner.ports.vm import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,18 +78,12 @@ class FileHashes:
         return _error(f"{what} couldn't finish within {_TIMEOUT_S:g} seconds.")
 
     async def _run(self, command: Command, what: str) -> str | ExpressionError:
-        output = {stream: bytearray() for stream in Stream}
         failed = f"{what} failed. Fail to hash files under directory '{self._workspace}'"
         try:
-            async with self._root.exec(command) as execution:
-                async for stream, data in execution:
-                    output[stream] += data
-                status = await execution.wait()
+            answer = await execute(self._root, command)
         except CommandNotStarted as error:
             return _error(f"{failed}: {error}")
-        if status.is_success:
-            return output[Stream.STDOUT].decode().strip()
-        return _error(f"{failed}: {output[Stream.STDERR].decode(errors='replace').strip()}")
+        return answer.output if answer.status.is_success else _error(f"{failed}: {answer.complaint}")
 
 
 def _error(message: str) -> ExpressionError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.domain.errors import FileTransferFailed
 from terraphim_runner.domain.event import AnnotationLevel, SourcePlace
 from terraphim_runner.executor.annotation import parse_number, relative_path
+from terraphim_runner.executor.guest_file import FileTooLarge, read_file
 from terraphim_runner.executor.problem_matcher import TIMEOUT_S, Matcher, MatcherInvalid, read_matchers
 
 if TYPE_CHECKING:
@@ -68,14 +69,9 @@ class MatcherSet:
 
     async def _read(self, path: str) -> list[MatcherConfig]:
         path = posixpath.join(self.workspace, path)
-        content = bytearray()
         try:
-            async with self._root.get_file(path) as chunks:
-                async for chunk in chunks:
-                    content += chunk
-                    if len(content) > _MAX_FILE:
-                        raise MatcherInvalid(f"The problem matcher file '{path}' is larger than 1 MiB")
-        except FileTransferFailed as error:
+            content = await read_file(self._root, path, limit=_MAX_FILE)
+        except (FileTransferFailed, FileTooLarge) as error:
             raise MatcherInvalid(str(error)) from error
         return read_matchers(content.decode("utf-8", errors="replace"))
 

@@ -90,6 +90,7 @@ async def clean_up(root: Root, place: JobPlace, *, origin: StepPlace | None = No
 
 
 async def _run(root: Root, command: Command) -> None:
-    status, said = await execute(root, command)
-    if not status.is_success:
-        raise InfraError(f"'{command.argv[2]}' failed in the VM ({status.shell_code}): {said}")
+    answer = await execute(root, command)
+    if not answer.status.is_success:
+        code, complaint = answer.status.shell_code, answer.complaint
+        raise InfraError(f"'{command.argv[2]}' failed in the VM ({code}): {complaint}")

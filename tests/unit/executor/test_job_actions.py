@@ -198,3 +198,10 @@ async def test_p3_a_job_that_is_cancelled_during_a_post_stage_carries_out_that_o
     assert played.commands[-2:] == ["post.js", "post.js"]
     assert played.ends[-2:] == ["Post Run ./it: success", "Post Run octo/tool@v1: success"]
     assert [e.conclusion.value for e in played.sink.events if isinstance(e, JobFinished)] == ["cancelled"]
+
+
+async def test_an_action_file_without_end_is_not_read_to_its_end() -> None:
+    """A job can make one of any size; the machine that runs it has less memory."""
+    played = await play("    - uses: ./it\n", local={"it": "x" * (2 << 20)})
+
+    assert played.reasons == [f"{WORKSPACE}/it/action.yml is larger than 1 MiB"]

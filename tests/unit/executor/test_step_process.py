@@ -15,7 +15,7 @@ from terraphim_runner.domain.errors import FileTransferFailed
 from terraphim_runner.domain.event import StepSummary
 from terraphim_runner.executor.file_command import command_file_paths
 from terraphim_runner.executor.step_process import ProcessCall, StepProcess
-from terraphim_runner.ports.vm import ExitStatus, Stream
+from terraphim_runner.ports.vm import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,12 +87,12 @@ async def test_a_summary_of_more_than_a_mebibyte_is_left_out() -> None:
 
 async def test_a_file_too_large_to_come_back_fails_the_step_by_name_and_the_others_count() -> None:
     sink = Kept()
-    sizes = {_PATHS["output"]: 5 << 20, _PATHS["env"]: 4}
+    large = b"x" * ((4 << 20) + 1)
 
     def script(call: Call) -> Behaviour:
-        if "wc -c" in call.command.argv[-3:][0]:
-            return Behaviour(output=((Stream.STDOUT, str(sizes.get(call.command.argv[-1], 0)).encode()),))
-        return Behaviour(files={_PATHS["env"]: b"A=1\n"})
+        del call
+        files = {_PATHS["env"]: b"A=1\n", _PATHS["output"]: large, _PATHS["step_summary"]: large}
+        return Behaviour(files=files)
 
     async with anyio.create_task_group() as tasks:
         frame = frame_of(sink, tasks, script=script)
@@ -101,7 +101,8 @@ async def test_a_file_too_large_to_come_back_fails_the_step_by_name_and_the_othe
             end = await StepProcess(turn).run(_CALL)
 
     assert end.outcome is Conclusion.FAILURE
-    assert "GITHUB_OUTPUT may hold 4 MiB, and the step wrote 5242880 bytes to it." in (end.reason or "")
+    assert "GITHUB_OUTPUT may hold 4 MiB, and it holds more." in (end.reason or "")
+    assert "of 1024k, got more than 4096k." in "".join(sink.lines)
     assert turn.scope.environment.variables == {"A": "1"}
 
 
