@@ -226,10 +226,11 @@ def test_a_directory_that_cannot_be_written_is_said(command_line: CommandLine) -
     assert "state_dir" in done.stderr
 
 
-def test_a_current_directory_that_was_removed_is_said(command_line: CommandLine) -> None:
+@pytest.mark.parametrize("command", ["run", "list", "graph", "validate"])
+def test_a_current_directory_that_was_removed_is_said(command_line: CommandLine, command: str) -> None:
     """It is no bug of ours."""
     program = f"import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); {_PROGRAM}"
-    argv = [sys.executable, "-c", program, "run"]
+    argv = [sys.executable, "-c", program, command]
     done = subprocess.run(
         argv, cwd=command_line.repository, env=command_line.environ, capture_output=True, text=True, check=False
     )

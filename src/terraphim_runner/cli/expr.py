@@ -116,7 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
         contexts = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read contexts from {path}: {error}") from error
     if not isinstance(contexts, dict):
         raise UsageError(f"{path} must hold a JSON object of contexts by name")

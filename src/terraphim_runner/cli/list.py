@@ -13,7 +13,7 @@ import typer
 
 from terraphim_runner.cli.event_payload import read_payload
 from terraphim_runner.cli.phrase import count
-from terraphim_runner.cli.source_file import find_workflows, read_source
+from terraphim_runner.cli.source_file import current_directory, find_workflows, read_source
 from terraphim_runner.cli.workflow_file import require_repository, shown_name
 from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import UsageError, WorkflowError
@@ -160,7 +160,7 @@ def _event(
 
     from terraphim_runner.wiring.local_event import local_event  # noqa: PLC0415
 
-    directory = paths[0].resolve().parent if paths else Path.cwd()
+    directory = paths[0].resolve().parent if paths else current_directory()
     payload = read_payload(file)
     changed = None if changed_files is None else tuple(_changed(changed_files))
     return anyio.run(partial(local_event, directory, name or "push", payload, changed))

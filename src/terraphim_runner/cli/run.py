@@ -15,12 +15,13 @@ from terraphim_runner.cli.carry_out import carry_out, keep_carrying_out, show_pl
 from terraphim_runner.cli.event_payload import read_payload
 from terraphim_runner.cli.output import OutputFormat
 from terraphim_runner.cli.run_order import RunOrder, parse_matrix
+from terraphim_runner.domain.errors import UsageError
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.workflow.matrix_choice import MatrixChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 EXAMPLES = """\b
@@ -69,6 +70,7 @@ def run(
     Exit status: 0 success, 1 failure, 2 faults in the workflow, 64 wrong usage, 69 this machine or the VM
     failed, 70 a bug of terraphim-runner, 75 no session to be had, 130 interrupted, 141 nobody reads the output.
     """
+    _check_together({"--list": list_, "--dry-run": dry_run, "--watch": watch, "--metrics-file": metrics_file})
     settings = load_settings({"provider": provider}, os.environ, HostCapacity.measure())
     order = RunOrder(
         workflow=workflow,
@@ -92,6 +94,13 @@ def run(
         raise typer.Exit(keep_carrying_out(order, settings, output))
     else:
         raise typer.Exit(carry_out(order.local_run(), settings, output, metrics_file))
+
+
+def _check_together(options: Mapping[str, object]) -> None:
+    """Refuse options of which each would leave the others without effect."""
+    given = [name for name, value in options.items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} do not go together", hint="leave out all but one")
 
 
 def _values(name: str, given: Sequence[str] | None, files: Sequence[Path] | None) -> dict[str, str]:

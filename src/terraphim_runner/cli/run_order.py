@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from terraphim_runner.cli.source_file import files_in
-from terraphim_runner.cli.workflow_choice import choose_listener, choose_workflow, current_directory, is_there
+from terraphim_runner.cli.source_file import current_directory, files_in
+from terraphim_runner.cli.workflow_choice import choose_listener, choose_workflow, is_there
 from terraphim_runner.domain.errors import UsageError
 from terraphim_runner.wiring.asked_run import LocalRun
 from terraphim_runner.workflow.event_shape import EVENTS

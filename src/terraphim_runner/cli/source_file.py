@@ -41,6 +41,18 @@ class SourceFile:
         return "runs" in keys and "jobs" not in keys
 
 
+def current_directory() -> Path:
+    """Give the directory the user stands in.
+
+    Raises:
+        UsageError: it was removed.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the current directory does not exist any more", hint="cd to one that does") from error
+
+
 def find_repository(start: Path) -> Path | None:
     """Find the nearest directory upwards that has workflows."""
     return next((each for each in (start, *start.parents) if (each / WORKFLOWS).is_dir()), None)

@@ -16,7 +16,7 @@ from terraphim_runner.cli.diagnostic_report import (
     as_sarif,
     as_text,
 )
-from terraphim_runner.cli.source_file import expand, find_repository, read_source
+from terraphim_runner.cli.source_file import current_directory, expand, find_repository, read_source
 from terraphim_runner.cli.validation import validate_source
 from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import UsageError, WorkflowError
@@ -55,12 +55,12 @@ def _chosen(files: Sequence[Path]) -> Iterator[Path]:
     if files:
         yield from expand(files)
         return
-    repository = find_repository(Path.cwd())
+    here = current_directory()
+    repository = find_repository(here)
     if repository is None:
         hint = "name files, or go to a repository that has .github/workflows"
         raise UsageError("there are no workflows here", hint=hint)
-    root = repository.relative_to(Path.cwd()) if repository == Path.cwd() else repository
-    yield from expand([root])
+    yield from expand([Path() if repository == here else repository])
 
 
 def _lines(output: DiagnosticFormat, diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terraphim_runner.cli.phrase import count, one_line
@@ -12,6 +11,7 @@ from terraphim_runner.domain.errors import UsageError, WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from terraphim_runner.workflow.document import Workflow
 
@@ -34,18 +34,6 @@ class _Candidate:
         if self.workflow is None:
             return "has faults: terraphim-runner validate"
         return ", ".join(one_line(trigger.name.value) for trigger in self.workflow.triggers)
-
-
-def current_directory() -> Path:
-    """Give the directory the user stands in.
-
-    Raises:
-        UsageError: it was removed.
-    """
-    try:
-        return Path.cwd()
-    except FileNotFoundError as error:
-        raise UsageError("the current directory does not exist any more", hint="cd to one that does") from error
 
 
 def choose_workflow(wanted: Path | None, event_name: str, directory: Path) -> ChosenWorkflow:

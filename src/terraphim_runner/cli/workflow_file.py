@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from terraphim_runner.cli.source_file import find_repository, find_workflows, read_source
+from terraphim_runner.cli.source_file import current_directory, find_repository, find_workflows, read_source
 from terraphim_runner.domain.diagnostic import Severity
 from terraphim_runner.domain.errors import UsageError, WorkflowError
 from terraphim_runner.workflow.reader import read_workflow
@@ -23,7 +23,7 @@ def require_repository() -> Path:
     Raises:
         UsageError: there is none with workflows.
     """
-    repository = find_repository(Path.cwd())
+    repository = find_repository(current_directory())
     if repository is None:
         hint = "go to a repository that has .github/workflows, or name a file"
         raise UsageError("there are no workflows here", hint=hint)

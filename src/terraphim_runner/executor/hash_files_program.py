@@ -191,9 +191,7 @@ def walk(patterns: list[Pattern], *, follows: bool) -> "list[str]":
         path, ancestors = stack.pop()
         names = split(path)
         is_match, is_directory_match = match(patterns, names)
-        if not (
-            is_match or is_directory_match or any(p.may_match_below(names) for p in patterns if not p.is_negated)
-        ):
+        if not (is_match or is_directory_match or may_match_below(patterns, names)):
             continue
         try:
             mode = (os.stat if follows else os.lstat)(path).st_mode

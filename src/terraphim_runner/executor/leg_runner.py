@@ -20,6 +20,7 @@ from terraphim_runner.executor.encodable import encodable
 from terraphim_runner.executor.frame import JobFrame
 from terraphim_runner.executor.github_context import github_context, runner_context
 from terraphim_runner.executor.job_runner import JobRunner
+from terraphim_runner.executor.job_steps import what_failed
 from terraphim_runner.executor.mapping import evaluate_mapping
 from terraphim_runner.executor.record import NeedsRecord
 from terraphim_runner.executor.scope import run_scope
@@ -86,7 +87,7 @@ class LegRunner:
             settled = self._settle()
         except WorkflowError as error:
             return self._early_end(Conclusion.FAILURE, str(error))
-        trouble: RunnerError | None = None
+        trouble: InfraError | HostError | None = None
         with anyio.CancelScope() as scope:
             try:
                 async with running_beside() as beside:
@@ -140,13 +141,13 @@ class LegRunner:
             sharers=self._at_once,
         )
 
-    def _end(self, trouble: RunnerError | None) -> LegEnd:
+    def _end(self, trouble: InfraError | HostError | None) -> LegEnd:
         end = None if self._runner is None else self._runner.end
         if end is not None:
             needs = NeedsRecord(end.needs.result, self._without_secrets(end.needs.outputs))
             return LegEnd(end.result, needs, trouble)
         if trouble is not None:
-            return self._early_end(Conclusion.FAILURE, _what_failed(trouble), trouble)
+            return self._early_end(Conclusion.FAILURE, what_failed(trouble), trouble)
         return self._early_end(Conclusion.CANCELLED, f"{self._cancellation.reason}; it did not end by itself")
 
     def _early_end(self, conclusion: Conclusion, reason: str, trouble: RunnerError | None = None) -> LegEnd:
@@ -201,10 +202,6 @@ class LegRunner:
 
 def _minutes(value: Number | Template | None, scope: Scope, default: float) -> float:
     return default if value is None else evaluate_number(value, scope)
-
-
-def _what_failed(trouble: RunnerError) -> str:
-    return f"the VM failed: {trouble}" if isinstance(trouble, InfraError) else str(trouble)
 
 
 def _slug(key: str) -> str:

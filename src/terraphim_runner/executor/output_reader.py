@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio.lowlevel
+
 from terraphim_runner.executor.line import LineSplitter
 from terraphim_runner.executor.workflow_command import may_be_command
 from terraphim_runner.ports.vm import Stream
@@ -46,6 +48,8 @@ class OutputReader:
 
     async def _look_at(self, lines: list[str], matchers: OpenMatchers) -> None:
         for line in lines:
+            if matchers.is_active:  # each may take a second for a line: others have their turn in between
+                await anyio.lowlevel.checkpoint()
             if may_be_command(line):
                 if await self._commands.obey(line):
                     continue

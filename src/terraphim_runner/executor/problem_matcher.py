@@ -155,9 +155,8 @@ def _pattern(entry: Mapping[str, Any], owner: str) -> Pattern:
 
 
 def _translated(written: str) -> str:
-    """Put what .NET and ECMAScript write otherwise in our engine's words: named groups by `'name'`, and `$`."""
-    text = regex.sub(r"(?<!\\)((?:\\\\)*)\(\?'(\w+)'", r"\1(?<\2>", written)
-    return regex.sub(r"\\/", "/", text)
+    """Put what .NET writes otherwise in our engine's words: groups named by `'name'`."""
+    return regex.sub(r"(?<!\\)((?:\\\\)*)\(\?'(\w+)'", r"\1(?<\2>", written)
 
 
 def _check(patterns: tuple[Pattern, ...]) -> None:

@@ -15,8 +15,11 @@ def local_loader(repository: Path) -> WorkflowLoader:
 
     def resolve(reference: str) -> str | None:
         path = repository / reference
-        if "@" in reference or not path.is_file() or repository.resolve() not in path.resolve().parents:
+        try:
+            if "@" in reference or not path.is_file() or repository.resolve() not in path.resolve().parents:
+                return None
+            return path.read_text(encoding="utf-8", errors="replace")
+        except OSError:  # a name that is too long, a file that is kept from us
             return None
-        return path.read_text(encoding="utf-8", errors="replace")
 
     return WorkflowLoader(resolve)

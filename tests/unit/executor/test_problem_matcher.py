@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 
+import anyio
+import anyio.lowlevel
 import pytest
 from tests.unit.executor.scripted_turn import WORKSPACE, Kept, frame_of, turn_of
 
+from terraphim_runner.executor.command_processor import CommandProcessor
 from terraphim_runner.executor.matcher_set import MatcherSet
+from terraphim_runner.executor.output_reader import OutputReader
 from terraphim_runner.executor.problem_matcher import Matcher, MatcherInvalid, read_matchers
+from terraphim_runner.ports.vm import Stream
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +28,7 @@ def _file(regexp: str, **more: object) -> str:
         (r"^(?<text>\w+)$", "hi", "hi"),
         (r"^(?'text'\w+)$", "hi", "hi"),
         (r"^\s*at (.*\/a\.js)$", "  at x/a.js", "x/a.js"),
+        (r"^at ([\\/]a)$", "at \\a", "\\a"),
         (r"^(\d+)$", "\u0663", None),
         (r"^(?:[^a-z]|b)(x)$", "bx", "x"),
     ],
@@ -57,3 +63,27 @@ async def test_a_matcher_that_is_too_slow_three_times_is_removed_and_the_lines_a
     assert found == [False] * 3
     assert sink.lines == ["##[warning]Removing issue matcher 'me'. Matcher failed 3 times."]
     assert not opened.is_active
+
+
+async def test_others_have_their_turn_between_lines_that_are_searched() -> None:
+    """A chunk has thousands, each may take its time, and Ctrl-C is to be heard meanwhile."""
+    sink = Kept()
+    frame = frame_of(sink)
+    turn, matchers = turn_of(sink, frame), MatcherSet(frame.root, WORKSPACE)
+    frame.root.files[f"{WORKSPACE}/m.json"] = _file("^(x)$").encode()  # type: ignore[attr-defined]
+    await matchers.add_file("m.json")
+    reader = OutputReader(turn.log, CommandProcessor(turn), matchers, frame.run.masker)
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take_turns)
+        await reader.feed(Stream.STDOUT, b"y\n" * 100)
+        tasks.cancel_scope.cancel()
+
+    assert turns >= 100
