@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from terraphim_runner.expressions.value import fold_case
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from terraphim_runner.domain.diagnostic import Span
     from terraphim_runner.workflow.report import Report
@@ -15,91 +15,80 @@ if TYPE_CHECKING:
 
 Job = tuple["Text", "Sequence[Text]"]  # its id and its needs
 
-Graph = dict[str, list[str]]
+Graph = dict[str, dict[str, None]]  # needs by job, in the order in which they are written
 
 _NO_FREE_JOB = "The workflow must contain at least one job with no dependencies."
-_NAMED_CYCLES = 20  # beyond these, the same fault is told without naming the way round
+_NAMED = 20  # beyond these, the same fault is told without naming the way round
 
 
 def check_needs(jobs: Sequence[Job], place: Span, report: Report) -> None:
-    """Report every need that names no job, and every job that waits for itself in the end."""
-    if all(needs for _, needs in jobs):
-        report.error(place, "no-free-job", _NO_FREE_JOB)
+    """Report every need that can never be met: it names no job, or one that waits for itself in the end.
+
+    As GitHub does, that is every need left when no job is free any more, also behind the circle or the unknown job.
+    """
     ids = {fold_case(job.value): job for job, _ in jobs}
+    unmet = _unmet(jobs)
+    if not any(not needs for _, needs in jobs):
+        report.error(place, "no-free-job", _NO_FREE_JOB, _any_way_round(unmet, ids))
+        return
+    named = 0
     for job, needs in jobs:
         for need in needs:
+            if fold_case(need.value) not in unmet[fold_case(job.value)]:
+                continue
             if fold_case(need.value) not in ids:
                 message = f"Job '{job}' depends on unknown job '{need}'."
-                report.error(
-                    need.span, "unknown-need", message, report.did_you_mean(need.value, map(str, ids.values()))
-                )
-    _check_cycles(jobs, ids, report)
-
-
-def _check_cycles(jobs: Sequence[Job], ids: dict[str, Text], report: Report) -> None:
-    graph = {
-        fold_case(job.value): [fold_case(need.value) for need in needs if fold_case(need.value) in ids]
-        for job, needs in jobs
-    }
-    group = _groups(graph)
-    found = 0
-    for job, needs in jobs:
-        for need in needs:
-            start, goal = fold_case(need.value), fold_case(job.value)
-            if group.get(start) != group[goal]:
+                hint = report.did_you_mean(need.value, map(str, ids.values()))
+                report.error(need.span, "unknown-need", message, hint)
                 continue
-            found += 1
             message = f"Job '{job}' depends on job '{need}' which creates a cycle in the dependency graph."
-            way = [goal, *_way(graph, start, goal)] if found <= _NAMED_CYCLES else []
-            hint = f"the cycle is {' -> '.join(str(ids[each]) for each in way)}" if way else None
+            hint = _way_round(unmet, ids, fold_case(job.value), fold_case(need.value)) if named < _NAMED else None
+            named += 1
             report.error(need.span, "needs-cycle", message, hint)
 
 
-def _groups(graph: Graph) -> dict[str, str]:
-    """Give each job one job of those that it waits for and that wait for it (Kosaraju's algorithm)."""
-    waiting: Graph = {job: [] for job in graph}
-    for job, needs in graph.items():
-        for need in needs:
-            waiting[need].append(job)
-    group: dict[str, str] = {}
-    for root in reversed(_finished(graph)):
-        stack = [root]
-        while stack:
-            job = stack.pop()
-            if job not in group:
-                group[job] = root
-                stack += waiting[job]
-    return group
+def _unmet(jobs: Sequence[Job]) -> Graph:
+    """Give of each job, by folded id, the needs that are left when all jobs that can run have run."""
+    unmet: Graph = {
+        fold_case(job.value): dict.fromkeys(fold_case(need.value) for need in needs) for job, needs in jobs
+    }
+    waiting: dict[str, list[str]] = {}
+    for job, needed in unmet.items():
+        for need in needed:
+            waiting.setdefault(need, []).append(job)
+    free = [job for job, needed in unmet.items() if not needed]
+    for job in free:  # grows while we walk
+        for each in waiting.get(job, ()):
+            del unmet[each][job]
+            if not unmet[each]:
+                free.append(each)
+    return unmet
 
 
-def _finished(graph: Graph) -> list[str]:
-    """Walk the graph in depth; list each job after all that can be reached from it."""
-    order: list[str] = []
-    seen: set[str] = set()
-    for root in graph:
-        stack = [(root, False)]
-        while stack:
-            job, is_done = stack.pop()
-            if is_done:
-                order.append(job)
-            elif job not in seen:
-                seen.add(job)
-                stack.append((job, True))
-                stack += [(need, False) for need in graph[job]]
-    return order
+def _any_way_round(unmet: Graph, ids: Mapping[str, Text]) -> str | None:
+    tries = [(job, need) for job, needed in unmet.items() for need in needed if need in ids]
+    return next((hint for job, need in tries[:_NAMED] if (hint := _way_round(unmet, ids, job, need))), None)
+
+
+def _way_round(unmet: Graph, ids: Mapping[str, Text], job: str, need: str) -> str | None:
+    """Show the circle that a need closes, if it is in one and not only behind it."""
+    way = _way(unmet, need, job)
+    return f"the cycle is {' -> '.join(str(ids[each]) for each in (job, *way))}" if way else None
 
 
 def _way(graph: Graph, start: str, goal: str) -> list[str]:
-    """Find the shortest way along needs; there is one."""
+    """Find the shortest way along needs; empty if there is none."""
     came_from: dict[str, str | None] = {start: None}
     queue = [start]
     for job in queue:
         if job == goal:
             break
-        for need in graph[job]:
+        for need in graph.get(job, ()):
             if need not in came_from:
                 came_from[need] = job
                 queue.append(need)
+    if goal not in came_from:
+        return []
     way: list[str] = []
     step: str | None = goal
     while step is not None:

@@ -41,15 +41,25 @@ def test_a_job_cannot_need_itself() -> None:
     assert [each.hint for each in faults(a="a")] == ["the cycle is a -> a"]
 
 
-def test_a_job_behind_a_circle_is_not_blamed_for_it() -> None:
-    assert [each.span.start.line for each in faults(a="b", b="a", c="a")] == [4, 5]
+def test_a_job_behind_a_circle_is_named_too_and_in_no_circle() -> None:
+    """GitHub names every need that cannot be met."""
+    found = faults(a="b", b="a", c="free, a")
+
+    assert [(each.span.start.line, each.hint is not None) for each in found] == [(4, True), (5, True), (6, False)]
+
+
+def test_a_job_behind_an_unknown_one_is_named_too() -> None:
+    assert [(each.span.start.line, each.code) for each in faults(a="nope", b="a")] == [
+        (4, "unknown-need"),
+        (5, "needs-cycle"),
+    ]
 
 
 def test_one_job_must_be_free() -> None:
     text = "on: push\njobs:\n  a: {runs-on: x, needs: b}\n  b: {runs-on: x, needs: a}\n"
-    codes = [each.code for each in read_workflow(text, "ci.yml").diagnostics]
+    found = read_workflow(text, "ci.yml").diagnostics
 
-    assert sorted(codes) == ["needs-cycle", "needs-cycle", "no-free-job"]
+    assert [(each.code, each.hint) for each in found] == [("no-free-job", "the cycle is a -> b -> a")]
     assert [each.code for each in read_workflow("on: push\njobs: {}\n", "ci.yml").diagnostics] == ["no-free-job"]
 
 
@@ -59,6 +69,7 @@ def test_two_circles_one_behind_the_other_are_two() -> None:
     assert [each.hint for each in found] == [
         "the cycle is a -> b -> a",
         "the cycle is b -> a -> b",
+        None,  # it is behind the other
         "the cycle is c -> d -> c",
         "the cycle is d -> c -> d",
     ]
