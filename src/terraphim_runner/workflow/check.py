@@ -104,7 +104,7 @@ class _Checker:
         for key, value in node.entries:
             if OPEN in key.text and self._computed_key(key, allowed):
                 computed = True
-                self.check(value, records[0].loose or ANYTHING, allowed)
+                self.check(value, _of_computed_key(records), allowed)
             elif self._is_new(key, seen):
                 records = self._entry(key, value, records, allowed)
         self._complete(node, records, seen, computed=computed)
@@ -198,6 +198,11 @@ def _accepts(node: ScalarNode, shape: Shape, text: str) -> bool:
         return True
     fits = shape.boolean if isinstance(node.value, bool) else shape.number and isinstance(node.value, float)
     return fits or _accepts_text(shape, text)
+
+
+def _of_computed_key(records: Sequence[Record]) -> Shape:
+    """Give what stands at a key that is only known later: it may be any of the keys, or one of the others."""
+    return ANYTHING if records[0].keys else records[0].loose or ANYTHING
 
 
 def _accepts_text(shape: Shape, text: str) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.job import Concurrency
 
 MAX_GROUP = 400
+GROUP_TOO_LONG = f"Concurrency group name must be less than {MAX_GROUP} characters"
 
 
 def plan_concurrency(concurrency: Concurrency | Template | None, scope: Scope) -> ConcurrencyPlan | None:
@@ -47,6 +48,5 @@ def _checked(plan: ConcurrencyPlan) -> ConcurrencyPlan:
     if not plan.group:
         refuse(plan.span, "empty-concurrency-group", "Concurrency group name cannot be empty")
     if len(plan.group) > MAX_GROUP:
-        message = f"Concurrency group name must be less than {MAX_GROUP} characters"
-        refuse(plan.span, "concurrency-group-too-long", message)
+        refuse(plan.span, "concurrency-group-too-long", GROUP_TOO_LONG)
     return plan

@@ -6,6 +6,7 @@ stays empty or None.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ PULL_REQUEST_EVENTS = frozenset(
 NO_COMMIT = "0" * 40
 
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +210,9 @@ def _release(origin: Origin) -> tuple[str, str]:
 
 def _create(origin: Origin) -> tuple[str, str]:
     ref = _text(origin.payload.get("ref"))
-    prefix = _TAGS if origin.payload.get("ref_type") == "tag" else _HEADS
-    return f"{prefix}{ref}" if ref else origin.repository.ref, ""
+    if not ref or ref.startswith("refs/") or _COMMIT.fullmatch(ref):
+        return ref or origin.repository.ref, ""
+    return f"{_TAGS if origin.payload.get('ref_type') == 'tag' else _HEADS}{ref}", ""
 
 
 def _merge_group(origin: Origin) -> tuple[str, str]:
@@ -219,6 +222,12 @@ def _merge_group(origin: Origin) -> tuple[str, str]:
 
 def _default_branch(origin: Origin) -> tuple[str, str]:
     return origin.default_ref, ""
+
+
+def _default_branch_of_payload(origin: Origin) -> tuple[str, str]:
+    """Take an event that is not known for one that happens to the repository, if it names that."""
+    is_named = _text(_map(origin.payload.get("repository")).get("default_branch")) != ""
+    return _default_branch(origin) if is_named else _checked_out(origin)
 
 
 _ON_DEFAULT_BRANCH = frozenset(
@@ -252,8 +261,8 @@ _ON_DEFAULT_BRANCH = frozenset(
 
 
 def _derive(name: str, origin: Origin) -> tuple[str, str]:
-    unknown = _default_branch if name in _ON_DEFAULT_BRANCH else _checked_out
-    return _DERIVATIONS.get(name, unknown)(origin)
+    unlisted = _default_branch if name in _ON_DEFAULT_BRANCH else _default_branch_of_payload
+    return _DERIVATIONS.get(name, unlisted)(origin)
 
 
 _DERIVATIONS: dict[str, Callable[[Origin], tuple[str, str]]] = {

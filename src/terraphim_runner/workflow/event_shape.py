@@ -120,13 +120,10 @@ _CALL_INPUT = record(
 _DISPATCH = record({"inputs": either(NULL, record(loose=either(NULL, _DISPATCH_INPUT)))})
 _CALL = record(
     {
-        "inputs": either(NULL, record(loose=_CALL_INPUT)),
-        "secrets": either(NULL, record(loose=either(NULL, record({"description": STRING, "required": BOOLEAN})))),
-        "outputs": either(
-            NULL,
-            record(
-                loose=record({"description": STRING, "value": STRING.within(CALL_OUTPUT)}, required=("value",))
-            ),
+        "inputs": record(loose=_CALL_INPUT),
+        "secrets": record(loose=either(NULL, record({"description": STRING, "required": BOOLEAN}))),
+        "outputs": record(
+            loose=record({"description": STRING, "value": STRING.within(CALL_OUTPUT)}, required=("value",))
         ),
     }
 )

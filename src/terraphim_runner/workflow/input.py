@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, assert_never
 
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
 from terraphim_runner.domain.errors import WorkflowError
-from terraphim_runner.expressions.value import Kind, Object, kind_of, to_string
+from terraphim_runner.expressions.value import Kind, Object, kind_of, parse_number, to_string
 from terraphim_runner.workflow.evaluation import evaluate_value
 from terraphim_runner.workflow.event import InputType
 from terraphim_runner.workflow.suggestion import did_you_mean
@@ -113,11 +114,11 @@ def _from_text(declared: Input, text: str) -> Data:
 
 
 def _number(declared: Input, text: str) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
+    number = parse_number(text)
+    if math.isnan(number):
         message = f"Input '{declared.name}' is '{text}', but must be a number"
-        raise WorkflowError([_fault(declared.span, "wrong-input-type", message)]) from None
+        raise WorkflowError([_fault(declared.span, "wrong-input-type", message)])
+    return number
 
 
 def _unknown(trigger: WorkflowDispatch, given: Mapping[str, object]) -> list[Diagnostic]:

@@ -73,8 +73,8 @@ def _demand(data: Data, span: Span, group: str | None) -> Demand:
             return _demand(data.get("labels") or Array(), span, to_string(name) if name else group)
         case Array() if all(map(is_primitive, data)):
             return Demand(tuple(Label(to_string(item), span) for item in data), span, group)
-        case str() if data:
-            return Demand((Label(data, span),), span, group)
+        case str() | bool() | float() if data != "":  # what is no string becomes one, as in a list
+            return Demand((Label(to_string(data), span),), span, group)
         case _:
             message = f"runs-on must come out as a label or a list of labels, not as {kind_of(data).value}"
             return refuse(span, "invalid-runs-on", message)

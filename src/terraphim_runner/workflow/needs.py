@@ -24,7 +24,7 @@ _NAMED = 20  # beyond these, the same fault is told without naming the way round
 def check_needs(jobs: Sequence[Job], place: Span, report: Report) -> None:
     """Report every need that can never be met: it names no job, or one that waits for itself in the end.
 
-    As GitHub does, that is every need left when no job is free any more, also behind the circle or the unknown job.
+    As on GitHub, that is every need left when no job is free any more, also behind a circle or an unknown job.
     """
     ids = {fold_case(job.value): job for job, _ in jobs}
     unmet = _unmet(jobs)

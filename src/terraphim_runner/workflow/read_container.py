@@ -12,16 +12,22 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.report import Report
     from terraphim_runner.workflow.value import Template
 
+_SCHEME = "docker://"
+_NO_IMAGE = "container-without-image"
+_EMPTY = "Container image cannot be empty"
+
 
 def read_container(node: Node | None, report: Report) -> Container | Template | None:
     """Read a container: an image, a mapping, or an expression for either."""
     if isinstance(node, ScalarNode):
         image = template(node)
+        _check_image(image, node, report)
         return image if image is not None and image.literal is None else Container(image, node.span)
     if not isinstance(node, MappingNode):
         return None
     if node.get("image") is None and not _is_computed(node):
-        report.error(node.span, "container-without-image", "Container image cannot be empty", "add `image`")
+        report.error(node.span, _NO_IMAGE, _EMPTY, "add `image`")
+    _check_image(template(node.get("image")), node, report)
     return Container(
         template(node.get("image")),
         node.span,
@@ -41,6 +47,12 @@ def read_services(node: Node | None, report: Report) -> Services | Template | No
         return template(node)
     read = ((key_of(key), read_container(each, report)) for key, each in node.entries)
     return Services(node.span, tuple((name, each) for name, each in read if each is not None))
+
+
+def _check_image(image: Template | None, node: Node, report: Report) -> None:
+    """Refuse a scheme without an image; an empty string is no fault, and no container."""
+    if image is not None and image.literal == _SCHEME:
+        report.error(node.span, _NO_IMAGE, _EMPTY, f"name an image behind {_SCHEME}")
 
 
 def _is_computed(node: MappingNode) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypedDict
 
 from terraphim_runner.workflow.identifier import identifier_fault
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from terraphim_runner.workflow.job import Concurrency, Permissions
     from terraphim_runner.workflow.report import Report
     from terraphim_runner.workflow.value import Condition, ValueList
+
+_MAJOR_VERSION = re.compile(r"\d+\.\*", re.ASCII)
 
 
 def read_jobs(node: Node | None, report: Report) -> tuple[Job, ...]:
@@ -100,7 +103,7 @@ def _normal_job(head: _Head, node: Node, report: Report) -> NormalJob:
         timeout_minutes=number(get(node, "timeout-minutes")),
         cancel_timeout_minutes=number(get(node, "cancel-timeout-minutes")),
         continue_on_error=flag(get(node, "continue-on-error")),
-        snapshot=_snapshot(get(node, "snapshot")),
+        snapshot=_snapshot(get(node, "snapshot"), report),
     )
 
 
@@ -187,10 +190,15 @@ def _environment(node: Node | None) -> Environment | Template | None:
     return Environment(name, node.span, template(node.get("url")), flag(node.get("deployment")))
 
 
-def _snapshot(node: Node | None) -> Snapshot | None:
+def _snapshot(node: Node | None, report: Report) -> Snapshot | None:
     name = template(get(node, "image-name") if isinstance(node, MappingNode) else node)
     if name is None or node is None:
         return None
     written = scalar(node, "if")
     condition = None if written is None else make_condition(written, node.span)
-    return Snapshot(name, node.span, version=template(get(node, "version")), condition=condition)
+    version = template(get(node, "version"))
+    literal = None if version is None else version.literal
+    if literal is not None and not _MAJOR_VERSION.fullmatch(literal):
+        message = f"Expected format '{{major-version}}.*' Actual '{literal}'"
+        report.error(node.span, "bad-snapshot-version", message)
+    return Snapshot(name, node.span, version=version, condition=condition)

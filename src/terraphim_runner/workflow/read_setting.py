@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from terraphim_runner.workflow.concurrency import GROUP_TOO_LONG, MAX_GROUP
 from terraphim_runner.workflow.job import Access, Concurrency, ConcurrencyQueue, Defaults, Permissions
 from terraphim_runner.workflow.node import MappingNode, Node, ScalarNode
 from terraphim_runner.workflow.read_value import entries, flag, get, is_true, scalar, template
@@ -35,10 +36,12 @@ def read_concurrency(node: Node | None, report: Report) -> Concurrency | Templat
     """Read `concurrency`: a group, a mapping, or an expression."""
     if isinstance(node, ScalarNode):
         group = template(node)
+        _check_group(group, node, report)
         return Concurrency(group, node.span) if group is not None else None
     group = template(get(node, "group"))
     if group is None or not isinstance(node, MappingNode):
         return None
+    _check_group(group, node, report)
     queue = scalar(node, "queue")
     waits_for_all = queue is not None and queue.string() == ConcurrencyQueue.MAX.value
     if waits_for_all and is_true(node.get("cancel-in-progress")):
@@ -51,6 +54,11 @@ def read_concurrency(node: Node | None, report: Report) -> Concurrency | Templat
         cancel_in_progress=flag(node.get("cancel-in-progress")),
         queue=ConcurrencyQueue.MAX if waits_for_all else ConcurrencyQueue.SINGLE,
     )
+
+
+def _check_group(group: Template | None, node: Node, report: Report) -> None:
+    if group is not None and len(group.literal or "") > MAX_GROUP:
+        report.error(node.span, "concurrency-group-too-long", GROUP_TOO_LONG)
 
 
 def read_defaults(node: Node | None) -> Defaults | Template | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _WORKFLOWS = re.compile(r"\.github/workflows(?:-lab)?/")
-_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:_[A-Za-z0-9]+)?")
-_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")  # of an owner or a repository
+_HIDDEN_OR_LOCK = re.compile(r"(?:^|/)\.|\.lock(?:/|$)")  # git keeps such names of refs for itself
 _BAD_IN_REF = re.compile(r"[\x00-\x1f\x7f?*\[\]\\~^:]|@\{|\.\.|//")
 
 LOCAL = ("./", ".\\", "$/")
@@ -17,13 +17,13 @@ def action_fault(uses: str) -> str | None:
     if uses.startswith(("docker://", *LOCAL)):
         return None
     name, _, ref = uses.partition("@")
-    segments = [segment for segment in re.split(r"[\\/]", name) if segment]
-    if len(segments) > 3 and segments[2:4] == [".github", "workflows"] and name.endswith((".yml", ".yaml")):
+    segments = re.split(r"[\\/]", name)
+    if uses.count("@") != 1 or not ref or not all(segments[:2]) or len(segments) < 2:
+        return f"Expected format {{org}}/{{repo}}[/path]@ref. Actual '{uses}'"
+    if segments[2:4] == [".github", "workflows"]:
         return (
             "Reusable workflows should be referenced at the top-level `jobs.<job_id>.uses` key, not within steps"
         )
-    if uses.count("@") != 1 or not ref or len(segments) < 2:
-        return f"Expected format {{org}}/{{repo}}[/path]@ref. Actual '{uses}'"
     return None
 
 
@@ -63,9 +63,9 @@ def _repository_fault(prefix: str) -> str | None:
             "references to workflows must be prefixed with format 'owner/repository/' or './' for local workflows"
         )
     owner, repository = segments
-    if not _OWNER.fullmatch(owner):
+    if not _NAME.fullmatch(owner):
         return f"'{owner}' is no owner's name"
-    return None if _REPOSITORY.fullmatch(repository) else f"'{repository}' is no repository's name"
+    return None if _NAME.fullmatch(repository) else f"'{repository}' is no repository's name"
 
 
 def _ref_fault(ref: str) -> str | None:
@@ -73,8 +73,9 @@ def _ref_fault(ref: str) -> str | None:
         return "version cannot begin or end with a slash '/' or a dot '.'"
     if any(character.isspace() for character in ref):
         return "version cannot have whitespace"
-    found = _BAD_IN_REF.search(ref)
-    return f"invalid character '{found[0]}' in version" if found else None
+    if found := _BAD_IN_REF.search(ref):
+        return f"invalid character '{found[0]}' in version"
+    return f"invalid version: {ref}" if _HIDDEN_OR_LOCK.search(ref) else None
 
 
 def _file_fault(path: str) -> str | None:

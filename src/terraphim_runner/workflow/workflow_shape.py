@@ -126,7 +126,7 @@ _ENVIRONMENT = record(
     required=("name",),
 )
 _SNAPSHOT = record(
-    {"image-name": NON_EMPTY, "version": NON_EMPTY, "if": condition(Conditional.WORKFLOW, allowance.JOB)},
+    {"image-name": NON_EMPTY, "version": NON_EMPTY, "if": condition(Conditional.WORKFLOW, allowance.STEP_IF)},
     required=("image-name",),
 )
 
@@ -154,7 +154,7 @@ _NORMAL_JOB = record(
         "outputs": record(loose=STRING.within(allowance.RUNNER)),
         "defaults": record({"run": _RUN_DEFAULTS.within(allowance.JOB_DEFAULTS)}),
         "steps": STEPS,
-        "snapshot": either(NON_EMPTY, _SNAPSHOT),
+        "snapshot": either(NON_EMPTY, _SNAPSHOT).within(allowance.JOB),
     },
     required=("runs-on",),
     strays=_STEP_KEYS | _FILE_KEYS,

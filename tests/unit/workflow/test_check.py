@@ -118,6 +118,8 @@ def test_a_computed_key_excuses_missing_ones() -> None:
     shape = record({"a": STRING}, required=("a",), loose=STRING).within(JOB)
 
     assert codes("{'${{ insert }}': '${{ github }}'}", shape) == []
+    assert codes("{'${{ insert }}': {a: [b]}}", shape) == []
+    assert codes("{'${{ github.ref }}': {a: b}}", record(loose=STRING).within(JOB)) == ["unexpected-mapping"]
 
 
 def test_allowances_add_up_from_the_outside_in() -> None:

@@ -37,6 +37,10 @@ def pull_request(**facts: Any) -> dict[str, Any]:
         ("release", {"release": {"tag_name": "v1"}}, "refs/tags/v1", "c10e"),
         ("create", {"ref": "new", "ref_type": "branch"}, "refs/heads/new", "c10e"),
         ("create", {"ref": "v2", "ref_type": "tag"}, "refs/tags/v2", "c10e"),
+        ("create", {"ref": "refs/tags/v2", "ref_type": "tag"}, "refs/tags/v2", "c10e"),
+        ("create", {"ref": "1" * 40}, "1" * 40, "c10e"),
+        ("member", {"repository": {"default_branch": "trunk"}}, "refs/heads/trunk", "c10e"),
+        ("member", {}, "refs/heads/topic", "c10e"),
         ("deployment", {"deployment": {"ref": "v1", "sha": "de9"}}, "v1", "de9"),
         (
             "merge_group",

@@ -275,7 +275,7 @@ def test_inputs_of_a_dispatch_have_their_types_and_defaults() -> None:
 
 def test_wrong_inputs_are_all_named() -> None:
     with pytest.raises(WorkflowError) as refused:
-        dispatched(level="warn", count="x", really="maybe", whom="mona")
+        dispatched(level="warn", count="nan", really="maybe", whom="mona")
 
     assert [code for code, _ in codes(refused)] == ["unknown-input", *["wrong-input-type"] * 3, "missing-input"]
 

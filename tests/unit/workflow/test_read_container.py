@@ -62,3 +62,14 @@ def test_services_keep_their_names_and_order() -> None:
     assert isinstance(redis, Container)
     assert isinstance(db, Container)
     assert (str(db.entrypoint), str(db.command)) == ("/x", "run")
+
+
+@pytest.mark.parametrize(
+    "part", ["container: 'docker://'", "container: {image: 'docker://'}", "services: {a: 'docker://'}"]
+)
+def test_a_scheme_without_an_image_is_refused(part: str) -> None:
+    assert [each.message for each in read(part).diagnostics] == ["Container image cannot be empty"]
+
+
+def test_an_empty_image_is_no_container_and_no_fault() -> None:
+    assert read("container: ''").diagnostics == ()

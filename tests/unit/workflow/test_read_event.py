@@ -134,3 +134,10 @@ def test_a_reusable_workflow_declares_inputs_secrets_and_outputs() -> None:
     assert [str(each.name) for each in call.inputs] == ["a"]
     assert [(str(each.name), each.required) for each in call.secrets] == [("s", False), ("t", True)]
     assert [str(each.value) for each in call.outputs] == ["${{ jobs.a.outputs.o }}"]
+
+
+@pytest.mark.parametrize("key", ["inputs", "secrets", "outputs"])
+def test_a_called_workflow_that_declares_nothing_does_not_say_so(key: str) -> None:
+    """As for GitHub's parser; a dispatch may."""
+    assert faults(f"{{workflow_call: {{{key}: }}}}") == ["unexpected-value"]
+    assert faults("{workflow_dispatch: {inputs: }}") == []

@@ -86,7 +86,8 @@ def test_containers_services_environments_and_snapshots_are_in_the_model() -> No
     found = normal(
         "container: {image: i, env: {A: 1}, ports: ['80'], volumes: [/v], options: o,"
         " credentials: {username: u, password: p}}, services: {db: postgres, web: {image: w, entrypoint: e,"
-        " command: c}}, environment: {name: n, url: u, deployment: false}, snapshot: {image-name: s, version: '1'}"
+        " command: c}}, environment: {name: n, url: u, deployment: false},"
+        " snapshot: {image-name: s, version: '1.*'}"
     )
 
     assert isinstance(found.container, Container)
@@ -96,6 +97,24 @@ def test_containers_services_environments_and_snapshots_are_in_the_model() -> No
     assert isinstance(found.environment, Environment)
     assert isinstance(found.environment.deployment, Flag)
     assert isinstance(found.snapshot, Snapshot)
+
+
+def test_a_snapshot_may_be_computed_and_has_a_condition_like_a_steps() -> None:
+    found = normal(
+        "snapshot: {image-name: '${{ matrix.x }}', if: 'success() && steps.a.outcome', version: '12.*'}"
+    )
+
+    assert isinstance(found.snapshot, Snapshot)
+    assert isinstance(normal("snapshot: '${{ vars.NAME }}'").snapshot, Snapshot)
+
+
+@pytest.mark.parametrize("version", ["'1'", "1.0.0", "x.*", "'-1.*'"])
+def test_a_snapshot_is_of_a_major_version(version: str) -> None:
+    codes = [
+        each.code for each in read(f"runs-on: x, snapshot: {{image-name: a, version: {version}}}").diagnostics
+    ]
+
+    assert codes == ["bad-snapshot-version"]
 
 
 def test_a_called_workflow_gets_inputs_with_their_types_and_secrets() -> None:

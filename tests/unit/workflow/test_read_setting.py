@@ -79,3 +79,13 @@ def test_defaults_are_those_of_run() -> None:
     assert isinstance(job.defaults, Defaults)
     assert job.defaults.shell is not None
     assert job.defaults.shell.literal is None
+
+
+def test_a_group_that_is_too_long_is_refused_before_anything_runs() -> None:
+    text = "on: push\nconcurrency: {}\njobs: {{a: {{runs-on: x, steps: [{{run: make}}]}}}}\n"
+    name = "x" * 401
+    found = [
+        read_workflow(text.format(each), "ci.yml").diagnostics for each in (name, f"{{group: {name}}}", name[1:])
+    ]
+
+    assert [[each.code for each in faults] for faults in found] == [["concurrency-group-too-long"]] * 2 + [[]]

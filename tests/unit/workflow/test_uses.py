@@ -16,7 +16,18 @@ def test_an_action_is_taken(uses: str) -> None:
 
 @pytest.mark.parametrize(
     "uses",
-    ["actions/checkout", "checkout@v4", "a/b@", "a/b@c@d", "...docker://x", "a/b/.github/workflows/c.yml@v1"],
+    [
+        "actions/checkout",
+        "checkout@v4",
+        "a/b@",
+        "a/b@c@d",
+        "...docker://x",
+        "a/b/.github/workflows/c.yml@v1",
+        "a/b/.github/workflows@v1",
+        "a//b@v1",
+        "/a/b@v1",
+        "https://github.com/a/b@v1",
+    ],
 )
 def test_what_is_no_action_is_refused(uses: str) -> None:
     assert action_fault(uses) is not None
@@ -29,6 +40,7 @@ def test_what_is_no_action_is_refused(uses: str) -> None:
         "$/.github/workflows/a.yaml",
         "o/r/.github/workflows/a.yml@v1",
         "o/r/.github/workflows-lab/a.yml@feature/x",
+        "my.org_-/r/.github/workflows/a.yml@a.locked/b.c",
     ],
 )
 def test_a_workflow_is_taken(uses: str) -> None:
@@ -48,10 +60,13 @@ def test_a_workflow_is_taken(uses: str) -> None:
         ("o/r/.github/workflows/a.yml@a@b", "too many"),
         ("o/r/a.yml@v1", "rooted in"),
         ("r/.github/workflows/a.yml@v1", "prefixed"),
-        ("-o/r/.github/workflows/a.yml@v1", "owner"),
+        ("o!/r/.github/workflows/a.yml@v1", "owner"),
         ("o/r!/.github/workflows/a.yml@v1", "repository"),
         ("o/r/.github/workflows/a.yml@v1.", "slash '/' or a dot"),
         ("o/r/.github/workflows/a.yml@v 1", "whitespace"),
+        ("o/r/.github/workflows/a.yml@v1.lock", "invalid version: v1.lock"),
+        ("o/r/.github/workflows/a.yml@a.lock/b", "invalid version"),
+        ("o/r/.github/workflows/a.yml@a/.b", "invalid version"),
         ("o/r/.github/workflows/a.yml@v^1", "invalid character '^'"),
     ],
 )
