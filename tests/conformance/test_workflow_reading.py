@@ -196,6 +196,7 @@ def test_a_shared_test_of_githubs_parsers_comes_out_alike(_key: str, case: Any) 
     limits = Limits(
         max_depth=options.get("max-depth", defaults.max_depth),
         max_characters=options.get("max-file-size", defaults.max_characters),
+        max_bytes=options.get("max-result-size", defaults.max_bytes),
     )
     result = read_workflow(documents[1], case["file"], limits=limits)
     lines = {error.span.start.line for error in errors(result.diagnostics)}

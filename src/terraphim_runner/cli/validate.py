@@ -39,8 +39,12 @@ Output = Annotated[DiagnosticFormat, typer.Option("--output", "-o", help="How fa
 def validate(files: Files = None, output: Output = DiagnosticFormat.TEXT) -> None:
     """Check workflow and action files, all faults at once. Exit status 2 if there is an error."""
     sources = [read_source(path) for path in _chosen(files or [])]
-    diagnostics = [diagnostic for source in sources for diagnostic in validate_source(source)]
+    found = dict.fromkeys(diagnostic for source in sources for diagnostic in validate_source(source))
+    diagnostics = [*found]  # one in a called workflow only once, though every caller has it
     texts = {source.name: source.text for source in sources}
+    texts |= {
+        name: read_source(Path(name)).text for name in {each.span.file for each in diagnostics} - texts.keys()
+    }
     for line in _lines(output, diagnostics, texts):
         print(line)  # noqa: T201 - this is the command's output
     if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
 
 
 def validate_source(source: SourceFile) -> tuple[Diagnostic, ...]:
-    """Give every fault of a workflow or action file, in the order of the file."""
+    """Give every fault of a workflow or action file, in its order; last those in the workflows it calls."""
     if source.fault is not None:
         return (source.fault,)
     if source.is_action:
         return read_action(source.text, source.name).diagnostics
     result = read_workflow(source.text, source.name)
     found = [*result.diagnostics, *(() if result.workflow is None else _faults_around(result.workflow))]
-    return tuple(sorted(found, key=lambda each: (each.span.start.line, each.span.start.column)))
+    return tuple(
+        sorted(found, key=lambda each: (_file_of(each, source), each.span.start.line, each.span.start.column))
+    )
+
+
+def _file_of(fault: Diagnostic, source: SourceFile) -> str:
+    return "" if fault.span.file == source.name else fault.span.file
 
 
 def _faults_around(workflow: Workflow) -> Iterator[Diagnostic]:
@@ -42,11 +49,21 @@ def _call_faults(workflow: Workflow) -> tuple[Diagnostic, ...]:
     repository = repository_of(workflow.file)
     if repository is None:
         return ()
-    return tuple(check_calls(workflow, local_loader(repository)))
+    own = workflow.file
+    return tuple(
+        _named_from_here(each, own, repository) for each in check_calls(workflow, local_loader(repository))
+    )
+
+
+def _named_from_here(fault: Diagnostic, own: str, repository: Path) -> Diagnostic:
+    """Name the called file that a fault is in as it would be if it had been given: by the way to it from here."""
+    if fault.span.file == own:
+        return fault
+    return replace(fault, span=replace(fault.span, file=(repository / fault.span.file).as_posix()))
 
 
 def repository_of(name: str) -> Path | None:
     """Find the repository a workflow file belongs to by its path; None for a file that lies elsewhere."""
-    directory = Path(name).parent
-    is_workflow = directory.parts[-2:] == WORKFLOWS.parts
-    return directory.parents[1] if is_workflow else None
+    written = Path(name).parent
+    places = (written, written.absolute())  # the second: the user stands in it, or below its repository
+    return next((each.parents[1] for each in places if each.parts[-2:] == WORKFLOWS.parts), None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from terraphim_runner.domain.diagnostic import Diagnostic, Severity
 from terraphim_runner.domain.errors import WorkflowError
+from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.expressions.value import Object, fold_case
 from terraphim_runner.workflow.combination import mapping
 from terraphim_runner.workflow.evaluation import evaluate_template, evaluate_value, refuse
@@ -23,31 +24,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from terraphim_runner.domain.diagnostic import Span
-    from terraphim_runner.expressions.scope import Scope
     from terraphim_runner.expressions.value import Value as Data
     from terraphim_runner.workflow.document import Workflow
+    from terraphim_runner.workflow.event import Input
     from terraphim_runner.workflow.permission import Grant
-    from terraphim_runner.workflow.value import Text, ValueMap
+    from terraphim_runner.workflow.value import Text, Value, ValueMap
 
     Resolve = Callable[[str], str | None]
 
-MAX_LEVELS = 10  # the caller and nine levels below it
+MAX_NESTED = 9  # levels below the run's own workflow
 MAX_CALLED = 50  # different workflows
 _MAX_LOADS = 10_000  # a small tree of files can make a large tree of calls
 
 _LOCAL = ("./", "$/")
+_INVALID = "called-workflow-invalid"
+_NO_FAULTS = frozenset({"remote-workflow", _INVALID})  # of a call: not here, or judged by the faults in it
 _REMOTE = re.compile(r"(?P<repository>[^/]+/[^/]+)/\.github/workflows/[^/@]+@(?P<ref>.+)")
 
 
 class WorkflowLoader:
     """Finds, reads and keeps the workflows that one run calls."""
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, *, max_nested: int = MAX_NESTED) -> None:
         """Take what gives a file's text: by its path in the repository, or by `owner/name/path@ref`.
 
         It answers None for what it does not have.
         """
         self._resolve = resolve
+        self._max_nested = max_nested
         self._read: dict[str, Workflow] = {}
         self._loads = 0
 
@@ -68,11 +72,10 @@ class WorkflowLoader:
         if reference in callers:
             chain = " calls ".join((*callers[callers.index(reference) :], reference))
             refuse(job.uses.span, "call-cycle", f"The workflows call each other: {chain}")
-        if len(callers) >= MAX_LEVELS:
-            message = (
-                f"Workflows are nested more than {MAX_LEVELS} levels deep: {' calls '.join((*callers, reference))}"
-            )
-            refuse(job.uses.span, "calls-too-deep", message)
+        if len(callers) > self._max_nested:
+            message = f"Nested reusable workflow depth exceeded {self._max_nested}."
+            hint = f"it is nested so: {' calls '.join((*callers, reference))}"
+            refuse(job.uses.span, "calls-too-deep", message, hint)
         if self._loads > _MAX_LOADS or len({*self._read, reference}) > MAX_CALLED:
             refuse(job.uses.span, "too-many-calls", f"A run may call at most {MAX_CALLED} different workflows")
 
@@ -83,7 +86,7 @@ class WorkflowLoader:
         result = read_workflow(text, reference)
         if result.workflow is None:
             message = f"The called workflow '{reference}' has errors"
-            own = Diagnostic(job.uses.span, Severity.ERROR, "called-workflow-invalid", message)
+            own = Diagnostic(job.uses.span, Severity.ERROR, _INVALID, message)
             raise WorkflowError([own, *(each for each in result.diagnostics if each.severity is Severity.ERROR)])
         return result.workflow
 
@@ -118,8 +121,9 @@ def trigger_of(job: CallJob, workflow: Workflow) -> WorkflowCall:
     """
     trigger = workflow.trigger("workflow_call")
     if not isinstance(trigger, WorkflowCall):
-        message = f"The workflow '{workflow.file}' cannot be called: its `on` has no workflow_call"
-        refuse(job.uses.span, "not-reusable", message)
+        place = workflow.triggers[0].name.span if workflow.triggers else job.uses.span
+        message = "workflow_call key is not defined in the referenced workflow."
+        refuse(place, "not-reusable", message, f"add it to `on`; {job.uses.span.file} calls it as '{job.uses}'")
     if faults := [*_input_faults(job, trigger), *_secret_faults(job, trigger)]:
         raise WorkflowError(faults)
     return trigger
@@ -165,11 +169,24 @@ def _input_faults(job: CallJob, trigger: WorkflowCall) -> Iterator[Diagnostic]:
         return
     names = [declared.name.value for declared in trigger.inputs]
     given = _keys(job.with_)
+    values = {} if job.with_ is None else {fold_case(str(key)): value for key, value in job.with_.entries}
     for declared in trigger.inputs:
+        yield from _type_faults(declared, declared.default)
+        yield from _type_faults(declared, values.get(fold_case(declared.name.value)))
         if declared.required and fold_case(declared.name.value) not in given:
             message = f"Input {declared.name} is required, but not provided while calling."
             yield _fault(job.uses.span, "missing-input", message, f"add it under `with`: {declared.name}: VALUE")
     yield from _undefined(given.values(), "input", names)
+
+
+def _type_faults(declared: Input, value: Value | None) -> Iterator[Diagnostic]:
+    """Check what is written and not computed: the rest is known when the run is planned."""
+    if value is None or (isinstance(value, Template) and value.literal is None):
+        return
+    try:
+        typed_value(declared, evaluate_value(value, Scope({})), value.span)
+    except WorkflowError as error:
+        yield from error.diagnostics
 
 
 def _secret_faults(job: CallJob, trigger: WorkflowCall) -> Iterator[Diagnostic]:
@@ -204,7 +221,7 @@ def _fault(span: Span, code: str, message: str, hint: str | None) -> Diagnostic:
 def check_calls(
     workflow: Workflow, loader: WorkflowLoader, callers: Sequence[str] = (), grant: Grant = None
 ) -> Iterator[Diagnostic]:
-    """Give what is wrong with a workflow's calls, and with those of the workflows it calls.
+    """Give what is wrong with a workflow's calls, with the workflows it calls, and with their calls.
 
     Workflows of other repositories that cannot be had are passed over: that may be no fault of this file.
     `grant` is what jobs may do for which nothing is written.
@@ -218,8 +235,7 @@ def check_calls(
             called = loader.load(job, chain)
             trigger_of(job, called)
         except WorkflowError as error:
-            own = [each for each in error.diagnostics if each.span.file == workflow.file]
-            yield from (each for each in own if each.code != "remote-workflow")
+            yield from (each for each in error.diagnostics if each.code not in _NO_FAULTS)
         else:
             own_grant = granted(job.permissions, grant)
             yield from permission_faults(job, called, own_grant)

@@ -41,7 +41,7 @@ class Limits:
 
     max_characters: int = 1_048_576
     max_depth: int = 50
-    max_weight: int = 200_000  # of values; a long string weighs as much as several short ones
+    max_bytes: int = 10 * 1024 * 1024  # as GitHub's server counts values
 
 
 DEFAULT_LIMITS = Limits()
@@ -97,15 +97,18 @@ def _without_tabs(text: str, error: MarkedYAMLError) -> str | None:
     return None if line is None else text[:start] + line[0].replace("\t", " ") + text[line.end() :]
 
 
+_OBJECT, _STRING = 24, 26  # bytes of any value, and of a string besides, whose characters take two each
+
+
 @dataclass(slots=True)
 class _Size:
     """What a node stands for once aliases are expanded."""
 
-    weight: int = 1
+    bytes: int = _OBJECT
     depth: int = 0
 
     def add(self, child: _Size) -> None:
-        self.weight += child.weight
+        self.bytes += child.bytes
         self.depth = max(self.depth, child.depth + 1)
 
 
@@ -153,7 +156,7 @@ class _Composer:
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         if isinstance(node, ScalarNode):
-            size = _Size(1 + len(node.text) // 64)
+            size = _Size(_OBJECT + _STRING + 2 * len(node.text) if isinstance(node.value, str) else _OBJECT)
             if event.anchor is not None:
                 self._sizes[id(node)] = size
             self._add(node, size, event)
@@ -205,8 +208,8 @@ class _Composer:
             return
         frame = self._open[-1]
         frame.size.add(size)
-        if frame.size.weight > self._limits.max_weight:
-            self._fail(place, "too-many-values", "The file holds too many values once its aliases are expanded")
+        if frame.size.bytes > self._limits.max_bytes:
+            self._fail(place, "too-many-values", "Maximum object size exceeded")
         if isinstance(frame.node, SequenceNode):
             frame.node.items.append(node)
         else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from terraphim_runner.expressions.value import Value as Data
     from terraphim_runner.workflow.event import Input, WorkflowDispatch
 
+_UNEXPECTED = {Kind.ARRAY: "A sequence was not expected", Kind.OBJECT: "A mapping was not expected"}
 _EMPTY: dict[InputType, Data] = {InputType.BOOLEAN: False, InputType.NUMBER: 0.0}
 
 
@@ -73,9 +74,13 @@ def typed_value(declared: Input, data: Data, span: Span) -> Data:
         case _:
             assert_never(declared.type)
     if not fits:
-        message = f"Input '{declared.name}' must be a {declared.type.value}, this is of the kind {kind.value}"
-        raise WorkflowError([_fault(span, "wrong-input-type", message)])
+        hint = f"the input '{declared.name}' must be a {declared.type.value}"
+        raise WorkflowError([_fault(span, "wrong-input-type", _UNEXPECTED.get(kind) or _unexpected(data), hint)])
     return data
+
+
+def _unexpected(data: Data) -> str:
+    return f"Unexpected value '{to_string(data)}'"
 
 
 def _dispatched(declared: Input, given: object) -> Data:

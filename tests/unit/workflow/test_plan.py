@@ -355,7 +355,12 @@ def test_a_workflow_without_workflow_call_cannot_be_called() -> None:
     with pytest.raises(WorkflowError) as refused:
         plan(jobs(CALL), files=files)
 
-    assert codes(refused) == [("not-reusable", 3)]
+    [fault] = refused.value.diagnostics
+    assert (fault.code, fault.span.file, fault.span.start.line) == (
+        "not-reusable",
+        ".github/workflows/called.yml",
+        1,
+    )
 
 
 def test_a_called_workflow_with_errors_shows_them_too() -> None:
