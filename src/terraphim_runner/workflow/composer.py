@@ -71,7 +71,7 @@ def compose(source: Source, report: Report, limits: Limits) -> Node | None:
 
 
 def _compose(source: Source, report: Report, limits: Limits) -> Node | None:
-    text = source.text.translate(_FOREIGN_BREAKS)
+    text = source.text.translate(_STAND_INS)
     for _ in range(_MAX_TABBED_LINES):
         try:
             return _Composer(source, report, limits).compose(text)
@@ -173,7 +173,7 @@ class _Composer:
 
     def _scalar(self, event: ScalarEvent) -> ScalarNode:
         start, end, style = _mark(event.start_mark), _mark(event.end_mark), _STYLES[event.style or ""]
-        text = event.value if event.value.isascii() else event.value.translate(_RESTORED_BREAKS)
+        text = event.value if event.value.isascii() else event.value.translate(_RESTORED)
         node = ScalarNode(self._source, start, end, text, style, text)
         try:
             node.value = resolve(text, style, event.tag)
@@ -249,6 +249,20 @@ def _mark(mark: Mark | None) -> Mark:
 
 _STYLES = {style.value: style for style in Style}
 
-# libyaml knows YAML 1.1, where these end a line; in YAML 1.2, GitHub's, they are characters like any other.
-_FOREIGN_BREAKS = {0x85: "\ue085", 0x2028: "\ue028", 0x2029: "\ue029"}
-_RESTORED_BREAKS = {0xE085: "\x85", 0xE028: "\u2028", 0xE029: "\u2029"}
+# What GitHub reads as characters like any other: line ends of YAML 1.1, which libyaml knows, and controls,
+# which it refuses, such as the escapes of colours in a script. It is shown stand-ins from the last private plane.
+_FOREIGN = (
+    0x85,
+    0x2028,
+    0x2029,
+    0xFFFE,
+    0xFFFF,
+    *range(1, 9),
+    0xB,
+    0xC,
+    *range(0xE, 0x20),
+    *range(0x7F, 0x85),
+    *range(0x86, 0xA0),
+)
+_STAND_INS = {code: 0x10F000 + number for number, code in enumerate(_FOREIGN)}
+_RESTORED = {stand_in: code for code, stand_in in _STAND_INS.items()}

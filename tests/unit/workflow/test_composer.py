@@ -80,7 +80,7 @@ def test_a_merge_key_is_a_key_like_any_other() -> None:
         ("a: [1\n", "yaml-syntax", Position(2, 1)),
         ("a: 1\nnokey\nb: 2\n", "yaml-syntax", Position(2, 1)),
         ("a: \x00\n", "yaml-syntax", Position(1, 4)),
-        ("a: é\x01\n", "yaml-syntax", Position(1, 5)),
+        ("a: é\x00\n", "yaml-syntax", Position(1, 5)),
         ("a: \udc80\n", "yaml-syntax", Position(1, 4)),
     ],
 )
@@ -111,6 +111,15 @@ def test_a_tag_that_does_not_fit_is_a_fault() -> None:
 
 def test_the_line_ends_of_yaml_1_1_are_characters() -> None:
     assert plain(read("a: x\u2028y\x85z\nb: 1\n")[0]) == [("a", "x\u2028y\x85z"), ("b", 1.0)]
+
+
+@pytest.mark.parametrize("character", ["\x01", "\x0b", "\x1b", "\x7f", "\x9b", "\ufffe", "\uffff", "\ue085"])
+def test_controls_are_characters_too_as_for_github(character: str) -> None:
+    """The escapes of colours stand in scripts."""
+    node, faults = read(f"a: |\n  echo {character}[31mred  # {character}\nb: '{character}' # {character}\n")
+
+    assert plain(node) == [("a", f"echo {character}[31mred  # {character}\n"), ("b", character)]
+    assert faults == ()
 
 
 def test_columns_count_characters_not_bytes() -> None:
