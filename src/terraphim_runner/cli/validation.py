@@ -10,6 +10,7 @@ from terraphim_runner.cli.source_file import WORKFLOWS
 from terraphim_runner.wiring.called_workflow import local_loader
 from terraphim_runner.wiring.time_zone import known_time_zones
 from terraphim_runner.workflow.call import check_calls
+from terraphim_runner.workflow.matrix import matrix_faults
 from terraphim_runner.workflow.read_action import read_action
 from terraphim_runner.workflow.reader import read_workflow
 from terraphim_runner.workflow.time_zone import time_zone_faults
@@ -40,8 +41,9 @@ def _file_of(fault: Diagnostic, source: SourceFile) -> str:
 
 
 def _faults_around(workflow: Workflow) -> Iterator[Diagnostic]:
-    """Give what is wrong with a sound workflow as this machine and its repository are."""
+    """Give what is wrong with a workflow beyond the file's own form: what a run would find before it starts."""
     yield from time_zone_faults(workflow, known_time_zones)
+    yield from matrix_faults(workflow)
     yield from _call_faults(workflow)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.errors import WorkflowError
+from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.expressions.value import Object
 from terraphim_runner.workflow.combination import combine, mapping, sequence
 from terraphim_runner.workflow.evaluation import (
@@ -15,16 +17,17 @@ from terraphim_runner.workflow.evaluation import (
     evaluate_value,
     refuse,
 )
+from terraphim_runner.workflow.reference import expressions_of
 from terraphim_runner.workflow.template import is_insert
 from terraphim_runner.workflow.value import Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from terraphim_runner.domain.diagnostic import Span
-    from terraphim_runner.expressions.scope import Scope
+    from terraphim_runner.domain.diagnostic import Diagnostic, Span
     from terraphim_runner.expressions.value import Array
     from terraphim_runner.expressions.value import Value as Data
+    from terraphim_runner.workflow.document import Workflow
     from terraphim_runner.workflow.job import Matrix, Strategy
     from terraphim_runner.workflow.value import Value
 
@@ -67,6 +70,16 @@ class StrategyPlan:
                 ("max-parallel", float(self.max_parallel)),
             ]
         )
+
+
+def matrix_faults(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Give what is wrong with matrices in which nothing is computed: GitHub refuses the file for it."""
+    for job in workflow.jobs:
+        if not any(expressions_of(job.strategy)):
+            try:
+                plan_strategy(job.strategy, Scope({}))
+            except WorkflowError as error:
+                yield from error.diagnostics
 
 
 def expand_matrix(strategy: Strategy | Template | None, scope: Scope) -> tuple[Leg, ...]:

@@ -9,7 +9,14 @@ import pytest
 from terraphim_runner.domain.errors import WorkflowError
 from terraphim_runner.expressions.scope import Scope
 from terraphim_runner.expressions.value import to_python
-from terraphim_runner.workflow.matrix import SINGLE_LEG, Leg, StrategyPlan, expand_matrix, plan_strategy
+from terraphim_runner.workflow.matrix import (
+    SINGLE_LEG,
+    Leg,
+    StrategyPlan,
+    expand_matrix,
+    matrix_faults,
+    plan_strategy,
+)
 from terraphim_runner.workflow.reader import read_workflow
 
 
@@ -130,3 +137,23 @@ def test_a_legs_name_is_cut_at_100_characters() -> None:
     assert Leg(0, 1, suffix="a, b").display_name("test") == "test (a, b)"
     assert SINGLE_LEG.display_name("test") == "test"
     assert Leg(0, 1, suffix="x" * 200).display_name("test") == "test (" + "x" * 91 + "..."
+
+
+@pytest.mark.parametrize(
+    ("matrix", "fault"),
+    [
+        (
+            "{os: [x], exclude: [{arch: arm}]}",
+            "Matrix exclude key 'arch' does not match any key within the matrix",
+        ),
+        ("{}", "Matrix must define at least one vector"),
+        ("{os: [x], exclude: [{os: x}]}", None),
+        ("{os: ['${{ github.actor }}'], exclude: [{arch: arm}]}", None),
+    ],
+)
+def test_a_matrix_in_which_nothing_is_computed_is_judged_before_it_runs(matrix: str, fault: str | None) -> None:
+    text = f"on: push\njobs: {{a: {{runs-on: x, strategy: {{matrix: {matrix}}}}}}}\n"
+    workflow = read_workflow(text, "ci.yml").workflow
+    assert workflow is not None
+
+    assert [each.message for each in matrix_faults(workflow)] == ([] if fault is None else [fault])
