@@ -311,6 +311,21 @@ async def test_everybody_who_waits_learns_that_the_guest_hung_up(
     assert len(lost) == 3
 
 
+async def test_a_guest_that_hangs_up_on_several_requests_of_one_call_is_one_error(
+    pair: tuple[sockets.socket, ScriptedGuest],
+) -> None:
+    async with linked(pair, PATIENT) as (link, guest), anyio.create_task_group() as tasks:
+
+        async def play() -> None:
+            for _ in range(3):
+                await guest.hear(MakeDirectory)
+            guest.socket.close()
+
+        tasks.start_soon(play)
+        with pytest.raises(MachineLost):
+            await link.make_directories(["/a", "/b", "/c"], "runner")
+
+
 async def test_a_cancelled_command_is_closed(pair: tuple[sockets.socket, ScriptedGuest]) -> None:
     async with linked(pair, LinkSettings()) as (link, guest), anyio.create_task_group() as tasks:
         with anyio.CancelScope() as scope:
