@@ -25,6 +25,7 @@ from terraphim_runner.wire.message import (
     End,
     Exec,
     Exited,
+    Failed,
     Fault,
     Hello,
     MakeDirectory,
@@ -277,6 +278,17 @@ async def test_a_conversation_cannot_be_handed_on_in_the_middle(
 async def answer_ping(guest: ScriptedGuest) -> None:
     ping = await guest.hear(Ping)
     guest.say(Pong(ping.channel))
+
+
+async def test_a_guest_whose_heart_says_it_failed_is_distrusted(
+    pair: tuple[sockets.socket, ScriptedGuest],
+) -> None:
+    async with linked(pair, QUICK) as (link, guest):
+        guest.say(Failed((await guest.hear(Ping)).channel, 0, "not today"))
+
+        lost = await link.wait_lost()
+        assert isinstance(lost, GuestError)
+        assert "not today" in str(lost)
 
 
 async def test_a_guest_that_answers_is_not_lost(pair: tuple[sockets.socket, ScriptedGuest]) -> None:

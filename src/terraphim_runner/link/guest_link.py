@@ -341,7 +341,7 @@ class GuestLink:
         except InfraError:
             if self._failure is None:  # else it is what ended the link, told to one of its own tasks
                 raise
-        except WireError as exc:
+        except (WireError, FileTransferFailed) as exc:  # the latter is what Failed is taken for, say to a Ping
             reason = f"the guest broke the protocol: {exc}"
             self.fail(lambda: GuestError(reason))
         except OSError as exc:
