@@ -115,11 +115,12 @@ class QemuProvider:
     async def release(self, vm_id: VmId) -> None:
         """Destroy a VM and free its slot."""
         tenancy = self._held.get(vm_id)
-        if tenancy is None:
-            await self._slots.reclaim(vm_id)
-            return
-        await tenancy.release(self._config.release_timeout_s)
-        self._held.pop(vm_id, None)
+        if tenancy is not None:
+            is_clean = await tenancy.release(self._config.release_timeout_s)
+            self._held.pop(vm_id, None)
+            if is_clean:
+                return
+        await self._slots.reclaim(vm_id)  # as often as it takes
 
     async def held_vms(self) -> Sequence[VmId]:
         """List what is held."""

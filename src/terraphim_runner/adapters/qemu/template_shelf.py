@@ -119,8 +119,7 @@ class TemplateShelf:
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(template_store.remove, scratch)
-                await slot.wipe()
-            slot.free()
+                await slot.vacate()
 
     def _prune(self, newest: Path) -> None:
         for directory in template_store.least_recently_used(self._root, keep=_MOST_TEMPLATES):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 from anyio import TASK_STATUS_IGNORED
 
 from terraphim_runner.adapters.qemu import guest_setup
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from terraphim_runner.egress.gate import Gates
     from terraphim_runner.ports.clock import Clock
 
+_log = structlog.get_logger(__name__)
 _LAST_WORDS_S = 1.0
 
 
@@ -51,7 +53,7 @@ class Tenancy:
         self._gate = Gate()
         self._is_released = anyio.Event()
         self._is_over = anyio.Event()
-        self._trouble: Exception | None = None
+        self._is_clean = False
         self._running: tuple[RunningMachine, Monitor] | None = None
 
     async def run(
@@ -75,7 +77,8 @@ class Tenancy:
         except Exception as exc:
             if not is_reported:
                 raise
-            self._trouble = exc  # told by `release`; the other VMs' tasks must not suffer for it
+            # The other VMs' tasks must not suffer for it, nor this one's release, which finds out what is left.
+            _log.warning("a VM ended with an error", vm=str(self.slot.vm_id), exc_info=exc)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._vacate()
@@ -88,17 +91,18 @@ class Tenancy:
         machine, monitor = self._running
         return machine.vmm, monitor
 
-    async def release(self, timeout_s: float) -> None:
-        """End the VM; return when nothing of it is left.
+    async def release(self, timeout_s: float) -> bool:
+        """End the VM; tell whether nothing of it is left. May be called again.
 
         Raises:
-            InfraError: something is left.
+            InfraError: it takes too long.
         """
         self._is_released.set()
         with anyio.move_on_after(timeout_s):
             await self._is_over.wait()
-        if self._trouble is not None or not self._is_over.is_set():
-            raise InfraError(f"{self.slot.vm_id} could not be released: {self._trouble or 'it takes too long'}")
+        if not self._is_over.is_set():
+            raise InfraError(f"{self.slot.vm_id} could not be released: it takes too long")
+        return self._is_clean
 
     async def usage(self) -> VmUsage | None:
         """Tell what the VM used until now; none before it is up.
@@ -181,11 +185,8 @@ class Tenancy:
 
     async def _vacate(self) -> None:
         try:
-            await self.slot.wipe()
-        except (InfraError, OSError) as exc:
-            self._trouble = exc
+            self._is_clean = await self.slot.vacate()
         finally:
-            self.slot.free()
             self._is_over.set()
 
 
