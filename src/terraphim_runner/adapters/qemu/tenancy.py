@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from terraphim_runner.adapters.qemu.mailbox import Mailbox
 from terraphim_runner.adapters.qemu.metering import ProcessUsage
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
-from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed, StateError
+from terraphim_runner.domain.errors import BootTimeout, InfraError, MachineLost, RestoreFailed, StateError
 from terraphim_runner.domain.usage import VmUsage
 from terraphim_runner.egress.gate import Gate
 from terraphim_runner.link.link_vm import LinkVm
@@ -24,7 +24,7 @@ from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from anyio.abc import TaskStatus
 
@@ -150,11 +150,12 @@ class Tenancy:
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
             running = run_machine(host, self.slot, parts, settings, gate=self._gate, cpu_limit=quota.cpu_limit)
             machine = await stack.enter_async_context(running)
-        monitor = await stack.enter_async_context(open_monitor(machine.qmp))
-        await monitor.limit_io(quota.io_mib_s)
+        async with _boot_errors(machine.vmm, host.config.boot_timeout_s):
+            monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+            await monitor.limit_io(quota.io_mib_s)
         self._running = machine, monitor
         await machine.shake_hands()
-        with _boot_errors(machine.vmm):
+        async with _boot_errors(machine.vmm, host.config.boot_timeout_s):
             await guest_setup.grow_root(machine.link)
             await guest_setup.make_unique(machine.link, self._clock)
         return machine
@@ -190,10 +191,14 @@ class Tenancy:
             self._is_over.set()
 
 
-@contextmanager
-def _boot_errors(vmm: Vmm) -> Iterator[None]:
+@asynccontextmanager
+async def _boot_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+    """Say of what goes wrong inside, or takes too long, what is known of the VMM."""
     try:
-        yield
+        async with fail_after_running(timeout_s, vmm.stall):
+            yield
+    except TimeoutError as exc:
+        raise BootTimeout(f"the machine hung while it booted; {vmm.evidence}") from exc
     except MachineLost as exc:
         raise MachineLost(f"{exc}; {vmm.evidence}") from exc
 
