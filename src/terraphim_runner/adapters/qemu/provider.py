@@ -144,17 +144,17 @@ class QemuProvider:
         return await self._clone(blueprint, wish), AllocationSource.RESTORED
 
     async def _clone(self, blueprint: Blueprint, wish: SlotWish) -> LinkVm:
-        template = await self.templates.obtain(blueprint)
-        slot = await self._slots.acquire(prefer=wish.prefer, avoid=wish.avoid)
-        try:
-            return await self._start(blueprint, slot, template)
-        except RestoreFailed:
-            slot = await self._slots.acquire(avoid={slot.number, *wish.avoid})
-        try:
-            return await self._start(blueprint, slot, template)
-        except RestoreFailed:
-            await self.templates.discard(blueprint)
-            raise
+        async with self.templates.lend(blueprint) as template:
+            slot = await self._slots.acquire(prefer=wish.prefer, avoid=wish.avoid)
+            try:
+                return await self._start(blueprint, slot, template)
+            except RestoreFailed:
+                slot = await self._slots.acquire(avoid={slot.number, *wish.avoid})
+            try:
+                return await self._start(blueprint, slot, template)
+            except RestoreFailed:
+                await self.templates.discard(blueprint, template)
+                raise
 
     async def _start(self, blueprint: Blueprint, slot: Slot, template: Template | None) -> LinkVm:
         tenancy = Tenancy(blueprint, slot, self._clock, self._gates)
