@@ -35,7 +35,6 @@ from terraphim_runner.wire.message import (
     MountMailbox,
     Personalize,
     Ping,
-    PowerOff,
     Ready,
     ReleaseMailbox,
     Sync,
@@ -288,10 +287,6 @@ class GuestLink:
     async def sync(self) -> None:
         """Make the guest write what it holds back to its disks."""
         await self.request(Sync)
-
-    def power_off(self) -> None:
-        """Ask the guest to write its disks and turn itself off."""
-        self.send(PowerOff(0))
 
     # ------------------------------------------------------------ the link's own task
     async def shake_hands(self) -> None:
