@@ -1,22 +1,21 @@
-"""Slots of VMMs, where something in one of them cannot be cleaned up."""
+"""Slots of VMMs, where something in one of them cannot be used or cleaned up."""
 
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from pathlib import Path
 
 import anyio
 import pytest
 
 from terraphim_runner.adapters.qemu import vmm as vmms
 from terraphim_runner.adapters.qemu.confinement import Confinement
+from terraphim_runner.adapters.qemu.parts import new_mailbox, new_overlay
 from terraphim_runner.adapters.qemu.slot import Slots
 from terraphim_runner.adapters.qemu.vmm import Vmm
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.ident import VmId
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +25,10 @@ def spoil(root: Path, number: int) -> Path:
     record = root / str(number) / "cgroup"
     record.mkdir(parents=True)  # a file elsewhere
     return record
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 async def test_a_slot_that_cannot_be_wiped_keeps_nobody_from_the_others(tmp_path: Path) -> None:
@@ -91,3 +94,21 @@ async def test_a_vmm_that_does_not_die_is_not_waited_for_for_ever(monkeypatch: p
     assert not vmm.exited.is_set()
     vmm._process.kill()
     vmm._process.wait()
+
+
+async def test_a_console_log_that_cannot_be_written_is_not_worth_a_vm(tmp_path: Path) -> None:
+    before = open_files()
+    vmm = Vmm.spawn(["/bin/echo", "hello"], fds=[], limits=Confinement(None), log=tmp_path / "no" / "such")
+    await vmm.watch()
+    vmm.close()
+
+    assert (vmm.status, vmm.console.last_lines()) == (0, ["hello"])
+    assert open_files() == before
+
+
+async def test_a_disk_that_cannot_be_made_is_the_hosts_fault(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with pytest.raises(HostError, match="a VM"):
+            new_mailbox(stack, tmp_path / "no" / "such")
+        with pytest.raises(HostError, match="a VM"):
+            new_overlay(stack, tmp_path / "no" / "such", 1 << 20)
