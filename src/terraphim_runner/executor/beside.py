@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from terraphim_runner.link.single_error import telling_error
+from terraphim_runner.domain.telling_error import telling_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
