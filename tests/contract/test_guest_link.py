@@ -9,21 +9,26 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from terraphim_runner.domain.errors import BootTimeout, GuestError, MachineLost, StateError
+from terraphim_runner.domain.errors import BootTimeout, FileTransferFailed, GuestError, MachineLost, StateError
 from terraphim_runner.link.conversation import Agent, Conversation
 from terraphim_runner.link.execution import start_execution
 from terraphim_runner.link.guest_link import GuestLink, LinkSettings, open_link, run_link
-from terraphim_runner.ports.vm import Command
+from terraphim_runner.link.tree_transfer import put_tree
+from terraphim_runner.ports.vm import Command, Tree, TreePlacement
 from terraphim_runner.wire.connection import NEWEST_VERSION, Connection
 from terraphim_runner.wire.frame import encode_frame
 from terraphim_runner.wire.message import (
     Close,
     Closed,
     Data,
+    Done,
+    End,
     Exec,
     Exited,
+    Failed,
     Fault,
     Hello,
+    MakeDirectory,
     Message,
     Ping,
     Pong,
@@ -33,6 +38,7 @@ from terraphim_runner.wire.message import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -274,6 +280,17 @@ async def answer_ping(guest: ScriptedGuest) -> None:
     guest.say(Pong(ping.channel))
 
 
+async def test_a_guest_whose_heart_says_it_failed_is_distrusted(
+    pair: tuple[sockets.socket, ScriptedGuest],
+) -> None:
+    async with linked(pair, QUICK) as (link, guest):
+        guest.say(Failed((await guest.hear(Ping)).channel, 0, "not today"))
+
+        lost = await link.wait_lost()
+        assert isinstance(lost, GuestError)
+        assert "not today" in str(lost)
+
+
 async def test_a_guest_that_answers_is_not_lost(pair: tuple[sockets.socket, ScriptedGuest]) -> None:
     async with linked(pair, QUICK) as (link, guest):
         for _ in range(5):
@@ -304,6 +321,21 @@ async def test_everybody_who_waits_learns_that_the_guest_hung_up(
             await link.ping()
 
     assert len(lost) == 3
+
+
+async def test_a_guest_that_hangs_up_on_several_requests_of_one_call_is_one_error(
+    pair: tuple[sockets.socket, ScriptedGuest],
+) -> None:
+    async with linked(pair, PATIENT) as (link, guest), anyio.create_task_group() as tasks:
+
+        async def play() -> None:
+            for _ in range(3):
+                await guest.hear(MakeDirectory)
+            guest.socket.close()
+
+        tasks.start_soon(play)
+        with pytest.raises(MachineLost):
+            await link.make_directories(["/a", "/b", "/c"], "runner")
 
 
 async def test_a_cancelled_command_is_closed(pair: tuple[sockets.socket, ScriptedGuest]) -> None:
@@ -339,6 +371,27 @@ async def test_a_guest_that_does_not_end_a_command_is_distrusted(
             pass
 
         assert isinstance(link.failure, GuestError)
+
+
+async def test_a_tree_is_not_there_before_the_guests_tar_has_said_so(
+    pair: tuple[sockets.socket, ScriptedGuest], tmp_path: Path
+) -> None:
+    """Its output may end long before it does."""
+    async with linked(pair, PATIENT) as (link, guest), anyio.create_task_group() as tasks:
+
+        async def play() -> None:
+            guest.say(Done((await guest.hear(MakeDirectory)).channel))
+            request = await guest.hear(Exec)
+            guest.say(Started(request.channel, 1), Data(request.channel, 2, b"disk full"), End(request.channel))
+            tasks.start_soon(answer_ping, guest)
+            await link.ping()  # when that is back, the end of the output has been read
+            await anyio.wait_all_tasks_blocked()
+            guest.say(Exited(request.channel, False, 2, (), False))
+            guest.say(Closed((await guest.hear(Close)).channel))
+
+        tasks.start_soon(play)
+        with pytest.raises(FileTransferFailed, match="disk full"):
+            await put_tree(link, Tree(tmp_path, ()), TreePlacement("/tree"))
 
 
 async def test_late_messages_are_dropped(pair: tuple[sockets.socket, ScriptedGuest]) -> None:

@@ -214,6 +214,22 @@ async def test_a_tree_does_not_go_where_something_is(real_vm: Vm, source: Path) 
         await real_vm.put_tree(Tree(source, ()), TreePlacement(f"{real_vm.work_root}/tree"))
 
 
+async def test_a_tree_that_the_guest_cannot_write_is_an_error_that_the_vm_survives(
+    real_vm: Vm, source: Path
+) -> None:
+    """What cannot be written here is a directory in the place of a file; it could be anything on a full disk.
+
+    More than once, for the guest's `tar` may end sooner or later than its output.
+    """
+    (source / "file").write_text("file")
+    tree = Tree(source, ["file"], extra={"file/below": source}, is_passing=True)
+    for number in range(8):
+        with pytest.raises(FileTransferFailed, match="could not write"):
+            await real_vm.put_tree(tree, TreePlacement(f"{real_vm.work_root}/tree-{number}"))
+
+    assert await shell(real_vm, "echo fine") == b"fine\n"
+
+
 async def test_what_is_no_directory_cannot_be_fetched_as_a_tree(real_vm: Vm, tmp_path: Path) -> None:
     with pytest.raises(FileTransferFailed):
         await real_vm.get_tree(f"{real_vm.work_root}/missing", tmp_path / "back")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,10 @@ from terraphim_runner.adapters.qemu.confinement import Confinement
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.qemu.vmm import ProcessMark, Vmm
 from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.domain.errors import InfraError, StateError
+from terraphim_runner.domain.errors import InfraError, MachineLost, StateError
 from terraphim_runner.domain.ident import VmId
-from terraphim_runner.ports.vm import AllocationRequest
+from terraphim_runner.link.guest_link import GuestLink, LinkSettings
+from terraphim_runner.ports.vm import AllocationRequest, Command
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +45,8 @@ from terraphim_runner.adapters.qemu.config import QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.vm_type import VmType
-from terraphim_runner.ports.vm import AllocationRequest
+from terraphim_runner.link.guest_link import GuestLink, LinkSettings
+from terraphim_runner.ports.vm import AllocationRequest, Command
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.qemu import image_store
@@ -118,6 +121,45 @@ async def test_a_released_vm_leaves_no_process_file_or_group(
     assert sorted(path.name for path in slot.iterdir()) == ["generation", "lock"]
     assert open_files() == before
     assert cgroups(qemu_config) == []
+
+
+async def test_a_release_that_failed_succeeds_when_what_was_in_its_way_is_gone(
+    provider: QemuProvider, small: VmType
+) -> None:
+    """Call again, the port says."""
+    vm = (await provider.allocate(AllocationRequest(small))).vm
+    record = provider.slot_dir(vm.id) / "cgroup"
+    record.unlink()
+    record.mkdir()  # nobody expects a directory there
+    for _ in range(2):
+        with pytest.raises(InfraError, match="cannot be cleaned"):
+            await provider.release(vm.id)
+    record.rmdir()
+    await provider.release(vm.id)
+
+    assert await provider.held_vms() == []
+    assert sorted(path.name for path in provider.slot_dir(vm.id).iterdir()) == ["generation", "lock"]
+
+
+async def test_an_error_in_a_vms_own_tasks_is_no_error_of_its_release(
+    qemu_config: QemuConfig, images: ImageStore, small: VmType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VM is lost, and then nothing of it is left."""
+
+    async def fail(_: GuestLink) -> None:
+        raise ZeroDivisionError
+
+    config = replace(qemu_config, link=LinkSettings(heartbeat_interval_s=0.1))
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        vm = (await provider.allocate(AllocationRequest(small))).vm
+        monkeypatch.setattr(GuestLink, "_check_heart", fail)
+        with pytest.raises(MachineLost):
+            async with vm.exec(Command(("/bin/sleep", "1000"))) as execution:
+                await execution.wait()
+        await provider.release(vm.id)
+
+        assert await provider.held_vms() == []
+        assert sorted(path.name for path in provider.slot_dir(vm.id).iterdir()) == ["generation", "lock"]
 
 
 async def test_a_vmm_does_not_survive_kill_9_of_its_runner(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from terraphim_runner.adapters.qemu import tenancy
 from terraphim_runner.adapters.qemu.config import BootSetting
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -16,7 +18,7 @@ from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.vm import AllocationRequest, AllocationSource
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from terraphim_runner.adapters.qemu.config import QemuConfig
     from terraphim_runner.ports.image import ImageStore
@@ -63,6 +65,23 @@ async def test_a_boot_that_takes_too_long_says_what_the_console_said(
         with pytest.raises(BootTimeout, match=r"VMM \d+: still running"):
             await provider.allocate(AllocationRequest(small))
         assert await provider.held_vms() == []
+
+
+async def test_a_vmm_that_does_not_answer_is_a_boot_that_takes_too_long(
+    qemu_config: QemuConfig, images: ImageStore, small: VmType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its guest is not asked before."""
+
+    @asynccontextmanager
+    async def hang(_: object) -> AsyncIterator[None]:
+        await anyio.sleep_forever()
+        yield
+
+    monkeypatch.setattr(tenancy, "open_monitor", hang)
+    config = replace(qemu_config, boot=BootSetting.ALWAYS, boot_timeout_s=0.2)
+    async with QemuProvider(config, images, SystemClock()) as provider:
+        with anyio.fail_after(60), pytest.raises(BootTimeout, match=r"VMM \d+: still running"):
+            await provider.allocate(AllocationRequest(small))
 
 
 async def test_an_allocation_is_ten_times_faster_than_a_boot(

@@ -14,7 +14,9 @@ import pytest
 
 from terraphim_runner.adapters.qemu import guest_setup, template_builder
 from terraphim_runner.adapters.qemu.config import QemuConfig
+from terraphim_runner.adapters.qemu.monitor import Monitor
 from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import HostDiskFull, RestoreFailed
 from terraphim_runner.ports.vm import AllocationRequest, Command
@@ -113,7 +115,31 @@ async def test_a_machine_that_hangs_while_it_is_prepared_is_tried_once_more(
         vm = (await provider.allocate(AllocationRequest(small))).vm
         assert await shell(vm, "echo fine") == "fine\n"
 
-    assert "trying once more: the guest hung while it was prepared" in messages
+    assert "trying once more: the machine hung while it was prepared" in messages
+
+
+async def test_a_machine_that_hangs_while_it_is_frozen_is_tried_once_more(
+    config: QemuConfig, images: ImageStore, small: VmType, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No guest can tell of that, nor a VMM."""
+    messages: list[str] = []
+
+    async def prepare_nothing(*_: object) -> dict[str, str]:
+        return {}
+
+    async def hang(*_: object) -> None:
+        monkeypatch.undo()
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(template_builder, "_PREPARATION_S", 10.0)
+    monkeypatch.setattr(TemplateBuilder, "_prepare", prepare_nothing)
+    monkeypatch.setattr(Monitor, "save", hang)
+    async with QemuProvider(config, images, SystemClock(), inform=messages.append) as provider:
+        with anyio.fail_after(120):
+            vm = (await provider.allocate(AllocationRequest(small))).vm
+        assert await shell(vm, "echo fine") == "fine\n"
+
+    assert "trying once more: the machine hung while it was prepared" in messages
 
 
 async def test_a_template_that_does_not_restore_is_given_up_after_a_second_try(
@@ -165,7 +191,9 @@ RUNNER = """
 import os, sys, anyio
 from pathlib import Path
 from terraphim_runner.adapters.qemu.config import QemuConfig
+from terraphim_runner.adapters.qemu.monitor import Monitor
 from terraphim_runner.adapters.qemu.provider import QemuProvider
+from terraphim_runner.adapters.qemu.template_builder import TemplateBuilder
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.ports.vm import AllocationRequest

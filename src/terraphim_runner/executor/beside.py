@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from terraphim_runner.domain.telling_error import telling_error
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -37,7 +39,7 @@ async def running_beside(*functions: _Function) -> AsyncIterator[Beside]:
     """Run `functions`, and what is started later, while the block runs; what ends with an error ends the others.
 
     They are cancelled when the block ends. An error comes out as itself, not in an `ExceptionGroup`: the block's
-    if it raised, else a function's.
+    if it raised, else the one of the functions' that says what happened.
     """
     error: Exception | None = None
     try:
@@ -52,14 +54,8 @@ async def running_beside(*functions: _Function) -> AsyncIterator[Beside]:
             if beside.has_begun:
                 tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        matched, rest = group.split(Exception)
-        if matched is None or rest is not None:
-            raise
-        error = error or _first(matched)
+        told = telling_error(group)
+        if error is None or not isinstance(told, Exception):
+            raise told from told.__cause__
     if error is not None:
         raise error
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -3,7 +3,7 @@
     guest_link      `open_link(socket)`: a context with a `GuestLink` after the handshake.
                     `run_link(socket)`: the same for `task_group.start`, until `GuestLink.close()`.
                     `GuestLink`: `agent`, `request`, `ping`, `personalize`, `mount_mailbox`, `release_mailbox`,
-                    `make_directory`, `make_directories`, `sync`, `power_off`, `close`, `failure`, `wait_lost`.
+                    `make_directory`, `make_directories`, `sync`, `close`, `failure`, `wait_lost`.
                     `LinkSettings`.
     execution       `start_execution(link, command)`: a context with a `LinkExecution`.
     file_transfer   `put_file`, `get_file`.

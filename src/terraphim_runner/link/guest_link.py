@@ -35,7 +35,6 @@ from terraphim_runner.wire.message import (
     MountMailbox,
     Personalize,
     Ping,
-    PowerOff,
     Ready,
     ReleaseMailbox,
     Sync,
@@ -289,10 +288,6 @@ class GuestLink:
         """Make the guest write what it holds back to its disks."""
         await self.request(Sync)
 
-    def power_off(self) -> None:
-        """Ask the guest to write its disks and turn itself off."""
-        self.send(PowerOff(0))
-
     # ------------------------------------------------------------ the link's own task
     async def shake_hands(self) -> None:
         """Begin the conversation.
@@ -341,7 +336,7 @@ class GuestLink:
         except InfraError:
             if self._failure is None:  # else it is what ended the link, told to one of its own tasks
                 raise
-        except WireError as exc:
+        except (WireError, FileTransferFailed) as exc:  # the latter is what Failed is taken for, say to a Ping
             reason = f"the guest broke the protocol: {exc}"
             self.fail(lambda: GuestError(reason))
         except OSError as exc:

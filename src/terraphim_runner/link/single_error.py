@@ -1,9 +1,11 @@
-"""Task groups wrap what their body raises; callers of a link want the error itself."""
+"""Task groups wrap what their tasks raise; callers want the one error that says what happened."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from terraphim_runner.domain.telling_error import telling_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,11 +13,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def single_error() -> Iterator[None]:
-    """Let a group of exactly one error out as that error."""
+    """Let `telling_error` out in place of a group."""
     try:
         yield
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
+        error = telling_error(group)
         raise error from error.__cause__

@@ -45,8 +45,9 @@ async def put_tree(link: GuestLink, tree: Tree, placement: TreePlacement, root: 
         async with start_execution(link, command, root) as execution, anyio.create_task_group() as tasks:
             tasks.start_soon(_feed, execution, archive_tree(tree))
             complaint = await _complaint(execution)
+            status = await execution.wait()  # not after the next line, where nothing can be waited for any more
             tasks.cancel_scope.cancel()
-            if not (await execution.wait()).is_success:
+            if not status.is_success:
                 raise FileTransferFailed(f"the guest could not write {placement.path}: {complaint}")
 
 

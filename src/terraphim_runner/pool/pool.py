@@ -199,7 +199,7 @@ class VmPool:
         place = action.place
         try:
             prepared = await self._provider.prepare(AllocationRequest(place.vm_type, wish=action.wish))
-        except (RunnerError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends one action and not the pool
             self._not_started(place, error)
             return
         self._prepared[place] = prepared
@@ -211,7 +211,7 @@ class VmPool:
         place = action.place
         try:
             allocation = await self._provider.allocate(AllocationRequest(place.vm_type, wish=action.wish))
-        except (RunnerError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends one action and not the pool
             self._not_started(place, error)
             return
         vm = allocation.vm
@@ -224,8 +224,8 @@ class VmPool:
         place, ticket = action.place, action.ticket
         try:
             vm = await self._prepared[place].activate()
-        except (RunnerError, OSError) as error:
-            _log.warning("an idle VM does not wake", vm=str(place.vm_id), error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends one action and not the pool
+            _log.warning("an idle VM does not wake", vm=str(place.vm_id), error=str(error), exc_info=_bug(error))
             self._observer(Happening.UNFIT, place.vm_type)
             if not self._state.not_woken(place, ticket, self._clock.monotonic_s()):
                 self._refuse(ticket)
@@ -239,8 +239,10 @@ class VmPool:
             return
         try:
             await self._provider.release(place.vm_id)
-        except (RunnerError, OSError) as error:
-            _log.warning("a VM of the pool is not released", vm=str(place.vm_id), error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends one action and not the pool
+            _log.warning(
+                "a VM of the pool is not released", vm=str(place.vm_id), error=str(error), exc_info=_bug(error)
+            )
             self._state.not_ended(place, self._clock.monotonic_s())
             self._step()
         else:
@@ -255,7 +257,7 @@ class VmPool:
             self._step()
 
     def _not_started(self, place: Place, error: Exception) -> None:
-        _log.warning("restore failed", vm_type=place.vm_type.name, error=str(error))
+        _log.warning("restore failed", vm_type=place.vm_type.name, error=str(error), exc_info=_bug(error))
         self._observer(Happening.RESTORE_FAILED, place.vm_type)
         ticket = self._state.failed(place, self._clock.monotonic_s())
         if ticket is not None:
@@ -274,3 +276,7 @@ class VmPool:
         if self._tasks is None:
             raise StateError("the pool was not entered")
         return self._tasks
+
+
+def _bug(error: Exception) -> Exception | None:
+    return None if isinstance(error, RunnerError | OSError) else error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from terraphim_runner.domain.errors import MachineLost
+from terraphim_runner.domain.errors import FileTransferFailed, MachineLost
 from terraphim_runner.executor.beside import running_beside
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +48,15 @@ async def test_what_fails_beside_ends_the_block_with_its_own_error(is_late: bool
 
     with pytest.raises(MachineLost):
         await run()
+
+
+async def test_of_several_that_fail_beside_at_once_the_one_that_says_why_comes_out() -> None:
+    async def follow() -> None:
+        raise FileTransferFailed
+
+    with pytest.raises(MachineLost):
+        async with running_beside(follow, _fail):
+            await anyio.sleep_forever()
 
 
 async def test_the_blocks_own_error_goes_first() -> None:

@@ -121,6 +121,17 @@ async def test_a_failed_restore_is_told_to_its_request() -> None:
         assert world.states() == []
 
 
+async def test_whatever_goes_wrong_with_a_vm_the_pool_goes_on() -> None:
+    """Also where a provider raises what it never should: one action has failed, and is tried again."""
+    async with a_pool(0) as world:
+        world.provider.faults.on_allocate.append(ExceptionGroup("two at once", [MachineLost(), KeyError("bug")]))
+        world.pool.warm(VM_TYPE, 1)
+        await world.clock.advance_s(30.0)
+
+        assert world.seen == [Happening.RESTORE_FAILED]
+        assert world.states() == ["idle"]
+
+
 async def test_a_release_returns_when_the_vm_is_gone_and_its_slot_is_filled_afterwards() -> None:
     """P3: whoever releases waits for the end of the VM, and for nothing else."""
     async with a_pool(1) as world:

@@ -83,7 +83,7 @@ class MemoryExecution:
         behaviour = self._behaviour
         with scope:
             await self._vm.clock.sleep_s(behaviour.duration_s)
-        if scope.cancelled_caught or self._status is not None:
+        if scope.cancelled_caught or self._ended.is_set():
             return
         self._vm.files.update(behaviour.files)
         if behaviour.loses_vm:
@@ -130,7 +130,7 @@ class MemoryExecution:
         """Do nothing."""
 
     def _end(self, status: ExitStatus) -> None:
-        if self._status is None:
+        if not self._ended.is_set():  # with a status, or with the VM
             self._status = status
             self._ended.set()
 

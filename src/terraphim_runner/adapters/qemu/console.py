@@ -22,10 +22,13 @@ class Console:
     """A pipe's reading end: the last lines in memory, the first megabyte in a file for whoever looks."""
 
     def __init__(self, fd: int, log: Path | None = None) -> None:
-        """Own `fd`, which must be non-blocking; write to `log` if given."""
+        """Own `fd`, which must be non-blocking; write to `log` if given and it can be written."""
         self.fd = fd
         self._tail = b""
-        self._log_fd = -1 if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._log_fd = -1
+        if log is not None:
+            with suppress(OSError):  # a log that cannot be written is not worth a VM
+                self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._room = _FILE_BYTES
 
     def read_nowait(self) -> bool:
@@ -54,5 +57,5 @@ class Console:
         if self._log_fd == -1 or not data:
             return
         self._room -= len(data)
-        with suppress(OSError):  # a log that cannot be written is not worth a VM
+        with suppress(OSError):
             os.write(self._log_fd, data)

@@ -6,15 +6,18 @@ import os
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from qemu.qmp import QMPClient, QMPError
+import anyio
+from qemu.qmp import EventListener, Message, QMPClient, QMPError, Runstate
 
 from terraphim_runner.domain.errors import InfraError
+from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Iterator
 
 _IGNORE_SHARED = {"capability": "x-ignore-shared", "state": True}
+_HUNG_UP = "hung up"
 _EVENTS = {"capability": "events", "state": True}
 
 
@@ -51,13 +54,11 @@ class Monitor:
             self._client.send_fd_scm(state_fd)
             await self._ask("getfd", {"fdname": "state"})
             await self._ask("migrate", {"uri": "fd:state"})
-            async for event in events:
-                data: Any = event["data"]
-                status = data["status"]
-                if status == "completed":
-                    return
-                if status == "failed":
-                    raise InfraError("the VMM could not save its device state")
+            with single_error():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._tell_hang_up, events)
+                    await _wait_saved(events)
+                    tasks.cancel_scope.cancel()
 
     async def limit_io(self, mib_s: int | None) -> None:
         """Limit what the guest reads and writes on its root disk together; none: there is no limit."""
@@ -74,6 +75,12 @@ class Monitor:
         """Tell how much the guest wrote to its disks."""
         return sum(disk["stats"]["wr_bytes"] for disk in await self._ask("query-blockstats", {}))
 
+    async def _tell_hang_up(self, events: EventListener) -> None:
+        """Add the end, of which listeners learn nothing else: they would wait for ever."""
+        while self._client.runstate is Runstate.RUNNING:
+            await self._client.runstate_changed()
+        await events.put(Message({"event": "MIGRATION", "data": {"status": _HUNG_UP}}))
+
     async def _ask(self, command: str, arguments: dict[str, Any]) -> Any:
         with _translated(command):
             return await self._client.execute(command, arguments)
@@ -87,6 +94,9 @@ async def open_monitor(connection: socket.socket) -> AsyncIterator[Monitor]:
         InfraError: the VMM does not answer.
     """
     client = QMPClient(f"vmm-{os.getpid()}")
+    client.events.event_filter = lambda _: (
+        False
+    )  # nobody reads them; they would be kept for as long as the VM lives
     with _translated("the greeting"):
         await client.connect(connection)
     try:
@@ -94,6 +104,18 @@ async def open_monitor(connection: socket.socket) -> AsyncIterator[Monitor]:
     finally:
         with suppress(QMPError, EOFError, OSError):  # the VMM may well be gone
             await client.disconnect()
+
+
+async def _wait_saved(events: EventListener) -> None:
+    async for event in events:
+        data: Any = event["data"]
+        status = data["status"]
+        if status == "completed":
+            return
+        if status == "failed":
+            raise InfraError("the VMM could not save its device state")
+        if status == _HUNG_UP:
+            raise InfraError("the VMM went away while it saved its device state")
 
 
 @contextmanager

@@ -76,15 +76,17 @@ class Blueprint:
 
 def new_mailbox(stack: ExitStack, directory: Path) -> int:
     """Make an empty mailbox disk, kept open for as long as `stack` lasts."""
-    fd = _kept(stack, nameless_file(directory))
-    os.ftruncate(fd, MAILBOX_SIZE)
+    with host_files("a VM"):
+        fd = _kept(stack, nameless_file(directory))
+        os.ftruncate(fd, MAILBOX_SIZE)
     return fd
 
 
 def new_overlay(stack: ExitStack, directory: Path, size: int) -> int:
     """Make an empty overlay, kept open for as long as `stack` lasts."""
-    fd = _kept(stack, nameless_file(directory))
-    write_sparse(fd, blank_overlay(size))
+    with host_files("a VM"):
+        fd = _kept(stack, nameless_file(directory))
+        write_sparse(fd, blank_overlay(size))
     return fd
 
 

@@ -115,11 +115,12 @@ class QemuProvider:
     async def release(self, vm_id: VmId) -> None:
         """Destroy a VM and free its slot."""
         tenancy = self._held.get(vm_id)
-        if tenancy is None:
-            await self._slots.reclaim(vm_id)
-            return
-        await tenancy.release(self._config.release_timeout_s)
-        self._held.pop(vm_id, None)
+        if tenancy is not None:
+            is_clean = await tenancy.release(self._config.release_timeout_s)
+            self._held.pop(vm_id, None)
+            if is_clean:
+                return
+        await self._slots.reclaim(vm_id)  # as often as it takes
 
     async def held_vms(self) -> Sequence[VmId]:
         """List what is held."""
@@ -143,17 +144,17 @@ class QemuProvider:
         return await self._clone(blueprint, wish), AllocationSource.RESTORED
 
     async def _clone(self, blueprint: Blueprint, wish: SlotWish) -> LinkVm:
-        template = await self.templates.obtain(blueprint)
-        slot = await self._slots.acquire(prefer=wish.prefer, avoid=wish.avoid)
-        try:
-            return await self._start(blueprint, slot, template)
-        except RestoreFailed:
-            slot = await self._slots.acquire(avoid={slot.number, *wish.avoid})
-        try:
-            return await self._start(blueprint, slot, template)
-        except RestoreFailed:
-            await self.templates.discard(blueprint)
-            raise
+        async with self.templates.lend(blueprint) as template:
+            slot = await self._slots.acquire(prefer=wish.prefer, avoid=wish.avoid)
+            try:
+                return await self._start(blueprint, slot, template)
+            except RestoreFailed:
+                slot = await self._slots.acquire(avoid={slot.number, *wish.avoid})
+            try:
+                return await self._start(blueprint, slot, template)
+            except RestoreFailed:
+                await self.templates.discard(blueprint, template)
+                raise
 
     async def _start(self, blueprint: Blueprint, slot: Slot, template: Template | None) -> LinkVm:
         tenancy = Tenancy(blueprint, slot, self._clock, self._gates)

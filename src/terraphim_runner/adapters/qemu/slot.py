@@ -19,20 +19,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 
 from terraphim_runner.adapters.qemu.cgroup import Cgroup
 from terraphim_runner.adapters.qemu.config import MAX_SLOTS, USER_COUNT
-from terraphim_runner.adapters.qemu.vmm import ProcessMark
+from terraphim_runner.adapters.qemu.disk import host_files
+from terraphim_runner.adapters.qemu.vmm import KILL_TIMEOUT_S, ProcessMark
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.ident import VmId
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
+_log = structlog.get_logger(__name__)
 _KEPT = {"lock", "generation"}
 _CGROUP = "cgroup"
 _GENERATION_DIGITS = 12
-_KILL_TIMEOUT_S = 10.0
 
 
 class Slot:
@@ -84,13 +86,27 @@ class Slot:
         """Kill a VMM that is on record and remove everything but the slot's memory of itself.
 
         Raises:
-            InfraError: the process did not go away.
+            InfraError: the process did not go away, or something cannot be removed.
         """
-        await _end_recorded(self.path / "vmm")
-        kept = _KEPT if _read_cgroup(self.path / _CGROUP).remove() else _KEPT | {_CGROUP}  # for who comes next
-        for entry in self.path.iterdir():
-            if entry.name not in kept:
-                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        try:
+            await _end_recorded(self.path / "vmm")
+            kept = _KEPT if _read_cgroup(self.path / _CGROUP).remove() else _KEPT | {_CGROUP}  # for who comes next
+            for entry in self.path.iterdir():
+                if entry.name not in kept:
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        except OSError as exc:
+            raise InfraError(f"{self.path} cannot be cleaned: {exc.strerror}") from exc
+
+    async def vacate(self) -> bool:
+        """Wipe and let go; tell whether nothing is left. Whoever takes the slot next wipes what is."""
+        try:
+            await self.wipe()
+        except InfraError as exc:
+            _log.warning("something is left in a slot", slot=str(self.path), error=str(exc))
+            return False
+        finally:
+            self.free()
+        return True
 
     def free(self) -> None:
         """Let go of the lock; may be called again."""
@@ -105,6 +121,7 @@ class Slots:
     def __init__(self, root: Path) -> None:
         """Keep slots under `root`, which is made if missing."""
         self._root = root
+        self._stuck: set[int] = set()  # could not be wiped when that was last tried, which may have taken long
 
     def directory(self, number: int) -> Path:
         """Tell where a slot's files are."""
@@ -116,17 +133,18 @@ class Slots:
         Raises:
             HostError: every slot is taken, or the directory cannot be written.
         """
-        for number in (*(() if prefer is None else (prefer,)), *range(1, MAX_SLOTS + 1)):
+        preferred = () if prefer is None or prefer in self._stuck else (prefer,)
+        for number in (*preferred, *sorted(range(1, MAX_SLOTS + 1), key=self._stuck.__contains__)):
             slot = None if number in avoid else self._try_lock(number)
-            if slot is not None:
-                return await self._prepared(slot)
+            if slot is not None and await self._is_prepared(slot):
+                return slot
         raise HostError(f"all {MAX_SLOTS} slots under {self._root} are taken")
 
     async def reclaim(self, vm_id: VmId) -> None:
         """Clean up after a VM whose owner died. Does nothing if the slot has moved on or never existed.
 
         Raises:
-            InfraError: a live process holds that very VM.
+            InfraError: a live process holds that very VM, or something of it is left.
         """
         if not (self.directory(vm_id.slot) / "lock").exists():
             return
@@ -135,33 +153,34 @@ class Slots:
             try:
                 if slot.vm_id == vm_id:
                     await slot.wipe()
+                    self._stuck.discard(slot.number)
             finally:
                 slot.free()
         elif _read_generation(self.directory(vm_id.slot)) == vm_id.generation:
             raise InfraError(f"{vm_id} is held by another process that is alive")
 
     async def sweep(self) -> None:
-        """Wipe every slot that nobody has.
-
-        Raises:
-            InfraError: a VMM that was left does not die.
-        """
+        """Wipe every slot that nobody has; those where something is left are used last."""
         for path in list(self._root.glob("[0-9]*")):
             slot = self._try_lock(int(path.name))
-            if slot is not None:
-                try:
-                    await slot.wipe()
-                finally:
-                    slot.free()
+            if slot is not None and not await slot.vacate():
+                self._stuck.add(slot.number)
 
-    async def _prepared(self, slot: Slot) -> Slot:
+    async def _is_prepared(self, slot: Slot) -> bool:
         try:
             await slot.wipe()
-            slot.advance()
+            with host_files("a slot"):
+                slot.advance()
+        except InfraError as exc:
+            slot.free()
+            self._stuck.add(slot.number)
+            _log.warning("a slot is passed over", slot=str(slot.path), error=str(exc))
+            return False
         except BaseException:
             slot.free()
             raise
-        return slot
+        self._stuck.discard(slot.number)
+        return True
 
     def _try_lock(self, number: int) -> Slot | None:
         path = self.directory(number)
@@ -216,7 +235,7 @@ async def _kill(pidfd: int, mark: ProcessMark) -> None:
     if not mark.is_alive:  # the number may have passed on before the descriptor was opened
         return
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    with anyio.move_on_after(_KILL_TIMEOUT_S):
+    with anyio.move_on_after(KILL_TIMEOUT_S):
         await anyio.wait_readable(pidfd)
         return
     raise InfraError(f"VMM {mark.pid} does not die")

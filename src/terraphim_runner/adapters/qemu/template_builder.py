@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,16 +73,15 @@ class TemplateBuilder:
         host = self.blueprint.host
         settings = LinkSettings(handshake_timeout_s=host.config.boot_timeout_s, heartbeat_interval_s=_NEVER_S)
         with single_error():
-            async with (
-                run_machine(host, self.slot, parts, settings) as machine,
-                open_monitor(machine.qmp) as monitor,
-            ):
+            async with AsyncExitStack() as stack:
+                machine = await stack.enter_async_context(run_machine(host, self.slot, parts, settings))
                 await machine.shake_hands()
                 async with _preparation(machine.vmm):
+                    monitor = await stack.enter_async_context(open_monitor(machine.qmp))
                     environment = await self._prepare(machine.link, Mailbox(mailbox, self.slot.path))
                     await guest_setup.settle(machine.link, self.clock)
-                guest = FrozenGuest(environment, machine.link.conversation)
-                await monitor.save(state_fd)
+                    guest = FrozenGuest(environment, machine.link.conversation)
+                    await monitor.save(state_fd)
                 return guest
 
     async def _prepare(self, link: GuestLink, mailbox: Mailbox) -> dict[str, str]:
@@ -106,9 +105,9 @@ class TemplateBuilder:
 
 @asynccontextmanager
 async def _preparation(vmm: Vmm) -> AsyncIterator[None]:
-    """See that it ends: no heartbeat tells here that the guest hangs."""
+    """See that it ends: no heartbeat tells here that the guest hangs, and nothing ever that the VMM does."""
     try:
         async with fail_after_running(_PREPARATION_S, vmm.stall):
             yield
     except TimeoutError as exc:
-        raise BootTimeout(f"the guest hung while it was prepared; {vmm.evidence}") from exc
+        raise BootTimeout(f"the machine hung while it was prepared; {vmm.evidence}") from exc

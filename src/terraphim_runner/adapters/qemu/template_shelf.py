@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections import defaultdict
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,8 @@ class TemplateShelf:
         self._clock = clock
         self._inform = inform
         self._loaded: dict[str, Template] = {}
-        self._retired: list[Template] = []
-        self._held = ExitStack()
+        self._users: dict[Template, int] = {}  # of each that is open, those that were discarded included
+        self._held: dict[Path, int] = {}
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     @property
@@ -50,8 +50,9 @@ class TemplateShelf:
         """The templates this process has in memory."""
         return list(self._loaded.values())
 
-    async def obtain(self, blueprint: Blueprint) -> Template:
-        """Give the template of a VM type, made now if there is none or a broken one.
+    @asynccontextmanager
+    async def lend(self, blueprint: Blueprint) -> AsyncIterator[Template]:
+        """Give the template of a VM type, made now if there is none or a broken one, for as long as clones start.
 
         Raises:
             HostError: no room, or the host cannot run it.
@@ -60,24 +61,43 @@ class TemplateShelf:
         key = template_key(ingredients(blueprint))
         async with self._locks[key]:
             if key not in self._loaded:
-                self._loaded[key] = await self._find_or_make(blueprint, self._root / key)
-            return self._loaded[key]
+                template = self._loaded[key] = await self._find_or_make(blueprint, self._root / key)
+                self._users[template] = 0
+            template = self._loaded[key]
+            self._users[template] += 1
+        try:
+            yield template
+        finally:
+            self._give_back(template)
 
-    async def discard(self, blueprint: Blueprint) -> None:
-        """Remove a template that does not work, so that the next one who asks makes another."""
+    async def discard(self, blueprint: Blueprint, template: Template) -> None:
+        """Remove a template that does not work, so that the next one who asks makes another.
+
+        Does nothing if somebody else has discarded it: what is there now is better.
+        """
         key = template_key(ingredients(blueprint))
         async with self._locks[key], self._locked(self._root / key):
-            if (template := self._loaded.pop(key, None)) is not None:
-                self._retired.append(template)  # somebody may be starting a clone of it
-            await to_thread.run_sync(template_store.remove, self._root / key)
+            if self._loaded.get(key) is template:
+                del self._loaded[key]
+                await to_thread.run_sync(template_store.remove, self._root / key)
 
     def close(self) -> None:
-        """Close what is loaded; clones that run keep theirs."""
-        for template in (*self._loaded.values(), *self._retired):
+        """Close what is open; clones that run keep theirs."""
+        for template in self._users:
             template.close()
+        for fd in self._held.values():
+            os.close(fd)
+        self._users.clear()
         self._loaded.clear()
-        self._retired.clear()
-        self._held.close()
+        self._held.clear()
+
+    def _give_back(self, template: Template) -> None:
+        if template not in self._users:  # closed with the shelf
+            return
+        self._users[template] -= 1
+        if not self._users[template] and template not in self._loaded.values():
+            del self._users[template]
+            template.close()
 
     async def _find_or_make(self, blueprint: Blueprint, directory: Path) -> Template:
         self._hold(blueprint.image.root_disk.parent)
@@ -91,10 +111,16 @@ class TemplateShelf:
 
     def _hold(self, image_dir: Path) -> None:
         """Keep the image from being removed for as long as its templates are used here."""
+        if image_dir in self._held:
+            return
         with host_files("the image"):
             fd = os.open(image_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._held.callback(os.close, fd)
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BaseException:
+                os.close(fd)
+                raise
+        self._held[image_dir] = fd
 
     async def _make(self, blueprint: Blueprint, directory: Path) -> None:
         """Make it; a machine that hangs, as one boot in a few hundred does, is tried once more."""
@@ -119,8 +145,7 @@ class TemplateShelf:
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(template_store.remove, scratch)
-                await slot.wipe()
-            slot.free()
+                await slot.vacate()
 
     def _prune(self, newest: Path) -> None:
         for directory in template_store.least_recently_used(self._root, keep=_MOST_TEMPLATES):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 from anyio import TASK_STATUS_IGNORED
 
 from terraphim_runner.adapters.qemu import guest_setup
@@ -15,7 +16,7 @@ from terraphim_runner.adapters.qemu.mailbox import Mailbox
 from terraphim_runner.adapters.qemu.metering import ProcessUsage
 from terraphim_runner.adapters.qemu.monitor import open_monitor
 from terraphim_runner.adapters.qemu.parts import clone_parts, new_mailbox, new_overlay, power_on_parts
-from terraphim_runner.domain.errors import InfraError, MachineLost, RestoreFailed, StateError
+from terraphim_runner.domain.errors import BootTimeout, InfraError, MachineLost, RestoreFailed, StateError
 from terraphim_runner.domain.usage import VmUsage
 from terraphim_runner.egress.gate import Gate
 from terraphim_runner.link.link_vm import LinkVm
@@ -23,7 +24,7 @@ from terraphim_runner.link.patience import fail_after_running
 from terraphim_runner.link.single_error import single_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from anyio.abc import TaskStatus
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from terraphim_runner.egress.gate import Gates
     from terraphim_runner.ports.clock import Clock
 
+_log = structlog.get_logger(__name__)
 _LAST_WORDS_S = 1.0
 
 
@@ -51,7 +53,7 @@ class Tenancy:
         self._gate = Gate()
         self._is_released = anyio.Event()
         self._is_over = anyio.Event()
-        self._trouble: Exception | None = None
+        self._is_clean = False
         self._running: tuple[RunningMachine, Monitor] | None = None
 
     async def run(
@@ -75,7 +77,8 @@ class Tenancy:
         except Exception as exc:
             if not is_reported:
                 raise
-            self._trouble = exc  # told by `release`; the other VMs' tasks must not suffer for it
+            # The other VMs' tasks must not suffer for it, nor this one's release, which finds out what is left.
+            _log.warning("a VM ended with an error", vm=str(self.slot.vm_id), exc_info=exc)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._vacate()
@@ -88,17 +91,18 @@ class Tenancy:
         machine, monitor = self._running
         return machine.vmm, monitor
 
-    async def release(self, timeout_s: float) -> None:
-        """End the VM; return when nothing of it is left.
+    async def release(self, timeout_s: float) -> bool:
+        """End the VM; tell whether nothing of it is left. May be called again.
 
         Raises:
-            InfraError: something is left.
+            InfraError: it takes too long.
         """
         self._is_released.set()
         with anyio.move_on_after(timeout_s):
             await self._is_over.wait()
-        if self._trouble is not None or not self._is_over.is_set():
-            raise InfraError(f"{self.slot.vm_id} could not be released: {self._trouble or 'it takes too long'}")
+        if not self._is_over.is_set():
+            raise InfraError(f"{self.slot.vm_id} could not be released: it takes too long")
+        return self._is_clean
 
     async def usage(self) -> VmUsage | None:
         """Tell what the VM used until now; none before it is up.
@@ -146,11 +150,12 @@ class Tenancy:
         with power_on_parts(self._blueprint, mailbox, overlay) as parts:
             running = run_machine(host, self.slot, parts, settings, gate=self._gate, cpu_limit=quota.cpu_limit)
             machine = await stack.enter_async_context(running)
-        monitor = await stack.enter_async_context(open_monitor(machine.qmp))
-        await monitor.limit_io(quota.io_mib_s)
+        async with _boot_errors(machine.vmm, host.config.boot_timeout_s):
+            monitor = await stack.enter_async_context(open_monitor(machine.qmp))
+            await monitor.limit_io(quota.io_mib_s)
         self._running = machine, monitor
         await machine.shake_hands()
-        with _boot_errors(machine.vmm):
+        async with _boot_errors(machine.vmm, host.config.boot_timeout_s):
             await guest_setup.grow_root(machine.link)
             await guest_setup.make_unique(machine.link, self._clock)
         return machine
@@ -181,18 +186,19 @@ class Tenancy:
 
     async def _vacate(self) -> None:
         try:
-            await self.slot.wipe()
-        except (InfraError, OSError) as exc:
-            self._trouble = exc
+            self._is_clean = await self.slot.vacate()
         finally:
-            self.slot.free()
             self._is_over.set()
 
 
-@contextmanager
-def _boot_errors(vmm: Vmm) -> Iterator[None]:
+@asynccontextmanager
+async def _boot_errors(vmm: Vmm, timeout_s: float) -> AsyncIterator[None]:
+    """Say of what goes wrong inside, or takes too long, what is known of the VMM."""
     try:
-        yield
+        async with fail_after_running(timeout_s, vmm.stall):
+            yield
+    except TimeoutError as exc:
+        raise BootTimeout(f"the machine hung while it booted; {vmm.evidence}") from exc
     except MachineLost as exc:
         raise MachineLost(f"{exc}; {vmm.evidence}") from exc
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from terraphim_runner.adapters.qemu.confinement import Confinement
 
+KILL_TIMEOUT_S = 10.0  # for a killed process to be gone; one that waits for a broken disk may take forever
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessMark:
@@ -140,11 +142,15 @@ class Vmm:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def destroy(self) -> None:
-        """Kill it, wait until it is gone, close what belongs to it. For when nobody watches any more."""
+        """Kill it, wait until it is gone, close what belongs to it. For when nobody watches any more.
+
+        One that does not die is not waited for any longer: it is the slot's, which tells what is left.
+        """
         self.kill()
         if not self.exited.is_set():
-            await anyio.wait_readable(self._pidfd)
-            self._reap()
+            with anyio.move_on_after(KILL_TIMEOUT_S):
+                await anyio.wait_readable(self._pidfd)
+                self._reap()
         self.close()
 
     def close(self) -> None:
