@@ -16,6 +16,7 @@ from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.budget import Budget
+from terraphim_runner.domain.usage import VmUsage
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.link.guest_link import LinkSettings
 from terraphim_runner.pool.limits import PoolLimits
@@ -57,7 +58,9 @@ def make_provider(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     def make(kind: str) -> AbstractAsyncContextManager[VmProvider]:
         match kind:
             case "memory":
-                return MemoryProvider(SystemClock(), _answer)
+                provider = MemoryProvider(SystemClock(), _answer)
+                provider.vm_usage = VmUsage(1.0, 0.0, 2, 3, None)
+                return provider
             case "pool of memory" | "pool of qemu":
                 return VmPool(preparer(make(kind.removeprefix("pool of "))), SystemClock(), _POOL)
             case "process":

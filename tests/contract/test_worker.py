@@ -26,6 +26,7 @@ from terraphim_runner.cli.writer import Writer
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, WorkflowError
 from terraphim_runner.domain.event import Notice, RunFinished, StepStarted, VmAllocated
+from terraphim_runner.domain.usage import Blocked, NetworkUsage, VmUsage
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.pool.pool import VmPool
@@ -48,11 +49,13 @@ if TYPE_CHECKING:
 
     from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.domain.event import RunEvent
+    from terraphim_runner.ports.clock import Clock
     from terraphim_runner.settings.model import Settings
 
 pytestmark = pytest.mark.anyio
 
 HOST = HostCapacity(4, 16384)
+USAGE = VmUsage(1.0, 2.0, 3, 4, NetworkUsage(5, 6, (Blocked("a.example", 443, 2),), "/log"))
 WORKFLOW = "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n      - run: {}\n"
 
 
@@ -107,13 +110,19 @@ def state_home() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+def fakes(clock: Clock) -> MemoryProvider:
+    provider = MemoryProvider(clock, answer)
+    provider.vm_usage = USAGE
+    return provider
+
+
 @asynccontextmanager
 async def a_world(home: Path, repository: Path) -> AsyncIterator[World]:
     environ = {"HOME": str(home), "XDG_STATE_HOME": str(home), "TERRAPHIM_PROVIDER": "memory"}
     settings = load_settings({}, environ, HOST)
     settings.state_dir.mkdir()
     clock = SystemClock()
-    pool = VmPool(MemoryProvider(clock, answer), clock, pool_limits(settings, HOST))
+    pool = VmPool(fakes(clock), clock, pool_limits(settings, HOST))
     with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
         hidden: list[Mapping[str, str]] = []
         engine = Engine(pool, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
@@ -142,6 +151,16 @@ async def test_a_run_is_handed_over_and_gets_a_warm_vm(world: World) -> None:
     assert result.conclusion is Conclusion.SUCCESS
     assert listener.events[-1] == result
     assert world.counts() == (1, 1)
+
+
+async def test_a_run_in_a_worker_tells_what_its_vm_used_and_what_was_refused(world: World) -> None:
+    """As a run with a VM of its own does."""
+    listener = Listener()
+    result = await run_wherever(world.run(), world.settings, listener, Cancellation(), Masker())
+
+    assert result.usage == USAGE
+    told = [each.message for each in listener.of(Notice) if isinstance(each, Notice)]
+    assert any("a.example:443 (2 times)" in message for message in told)
 
 
 async def test_p8_the_workers_own_log_is_told_what_to_hide(world: World) -> None:

@@ -16,6 +16,7 @@ from terraphim_runner.pool.place import PlaceState
 from terraphim_runner.pool.plan import Destroy, Prepare, Restore, Wake, next_due_s, plan
 from terraphim_runner.pool.state import PoolState
 from terraphim_runner.pool.status import PoolStatus, status_of
+from terraphim_runner.ports.usage import MeteredProvider
 from terraphim_runner.ports.vm import Allocation, AllocationRequest, AllocationSource
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.pool.limits import PoolLimits
     from terraphim_runner.pool.observer import PoolObserver
@@ -142,6 +144,10 @@ class VmPool:
     async def held_vms(self) -> Sequence[VmId]:
         """List the VMs that were handed out; `status` tells of the others."""
         return [place.vm_id for place in self._state.having(PlaceState.HELD) if place.vm_id is not None]
+
+    async def usage(self, vm_id: VmId) -> VmUsage | None:
+        """Tell what a VM used, where the provider measures it; see `ports.usage`."""
+        return await self._provider.usage(vm_id) if isinstance(self._provider, MeteredProvider) else None
 
     def status(self) -> PoolStatus:
         """Describe the pool at this instant."""
