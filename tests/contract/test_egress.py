@@ -6,10 +6,11 @@ import errno
 import json
 import os
 import re
+import resource
 import socket
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -27,12 +28,12 @@ from terraphim_runner.egress.gate import Gates
 from terraphim_runner.egress.guard import Guard, own_addresses
 from terraphim_runner.egress.journal import Journal
 from terraphim_runner.egress.name_service import NameService
-from terraphim_runner.egress.namespace import make_namespace
+from terraphim_runner.egress.namespace import NamespaceShelf, make_namespace
 from terraphim_runner.egress.tcp_relay import TcpRelay
 from terraphim_runner.egress.udp_relay import UdpRelay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import SocketStream
@@ -321,6 +322,46 @@ async def test_gates_leave_no_descriptor_behind(tmp_path: Path) -> None:
     gates.close()
 
     assert descriptors() == before
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Let this process open so many more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.dup(0) for _ in range(count + 1)]
+    for fd in free:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(free), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("count", range(12))
+async def test_however_few_descriptors_are_left_none_is_lost(reach: Reach, count: int) -> None:
+    """A namespace comes whole, or there is an error that whoever allocates expects."""
+    async with reach():  # or skip
+        pass
+    before = descriptors()
+    with descriptors_left(count), suppress(HostError):
+        (await make_namespace()).close()
+
+    assert descriptors() == before
+
+
+async def test_a_spare_namespace_that_cannot_be_made_ends_nobody_elses_tasks(reach: Reach) -> None:
+    """They are those of all VMs; who needs a namespace then is told, and gets one when it is possible again."""
+    async with reach():  # or skip
+        pass
+    shelf = NamespaceShelf()
+    async with anyio.create_task_group() as tasks:
+        with descriptors_left(0):
+            shelf.start(tasks)
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(HostError, match="Too many open files"):
+                await shelf.take()
+        (await shelf.take()).close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
