@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -340,6 +341,26 @@ def test_a_worker_is_alone_survives_kill_9_and_ends_on_sigterm(
     gone = start("pool", "status", "--output", "json", env=env)
     assert "there is no worker" in gone.communicate(timeout=60)[1]
     assert gone.returncode == 69
+
+
+def test_a_worker_may_have_as_many_descriptors_as_it_is_allowed(
+    start: Callable[..., subprocess.Popen[str]], state_home: Path
+) -> None:
+    """Each connection of a guest takes two; what most shells start programs with is used up by three VMs."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        worker = start("worker", env={"TERRAPHIM_PROVIDER": "memory", "XDG_STATE_HOME": str(state_home)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    try:
+        read_until(worker.stderr, "is ready")
+        soft, hard = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
+    finally:
+        worker.kill()
+        worker.communicate(timeout=60)
+
+    assert (soft, hard) == (min(before[1], 65536), before[1])
 
 
 GROUPED = (
