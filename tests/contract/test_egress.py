@@ -6,11 +6,10 @@ import errno
 import json
 import os
 import re
-import resource
 import socket
 import subprocess
 import sys
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.contract.descriptor import descriptors_left
 
 import terraphim_runner
 from terraphim_runner.adapters.memory.clock import ManualClock
@@ -33,7 +33,7 @@ from terraphim_runner.egress.tcp_relay import TcpRelay
 from terraphim_runner.egress.udp_relay import UdpRelay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import SocketStream
@@ -322,20 +322,6 @@ async def test_gates_leave_no_descriptor_behind(tmp_path: Path) -> None:
     gates.close()
 
     assert descriptors() == before
-
-
-@contextmanager
-def descriptors_left(count: int) -> Iterator[None]:
-    """Let this process open so many more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = [os.dup(0) for _ in range(count + 1)]
-    for fd in free:
-        os.close(fd)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(free), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("count", range(12))

@@ -16,9 +16,11 @@ from typing import IO, TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.contract.descriptor import descriptors_left
 
 from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.ledger_file import LedgerFile
+from terraphim_runner.adapters.memory.clock import wait_quiet
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.adapters.metrics.metrics import Metrics
@@ -262,9 +264,23 @@ async def test_a_drained_pool_leaves_runs_to_themselves(world: World) -> None:
     assert sources == ["restored", "warm"]
 
 
+def to_line(**message: object) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
 async def test_nonsense_ends_the_connection_and_nothing_else(world: World) -> None:
-    """The next one is answered."""
-    for nonsense in (b"\xff\n", b"[]\n", b'{"ask": "dance"}\n', b'{"ask": "run", "run": 3}\n'):
+    """The next one is answered. What has the right version may be nonsense all the same."""
+    ours = hello(world.settings)
+    for nonsense in (
+        b"\xff\n",
+        b"[]\n",
+        b'{"ask": "dance"}\n',
+        b'{"ask": "run", "run": 3}\n',
+        b'{"ask": ' + b"[" * 100_000 + b"\n",
+        to_line(ask="run", hello={**ours, "settings": None}),
+        to_line(ask="run", hello=ours, run="x"),
+        to_line(ask="warm", vm_type=[1], count=1),
+    ):
         line = connect(world.settings.state_dir)
         assert line is not None
         line.socket.sendall(nonsense)
@@ -272,6 +288,17 @@ async def test_nonsense_ends_the_connection_and_nothing_else(world: World) -> No
         line.close()
 
     assert (await ask_status(world.settings.state_dir, {"ask": "status"})).runs == ()
+
+
+async def test_a_connection_for_which_there_is_no_descriptor_waits(world: World) -> None:
+    """And ends nobody's run."""
+    with anyio.fail_after(30), socket.socket(socket.AF_UNIX) as client:
+        with descriptors_left(0):
+            client.connect(str(world.settings.state_dir / "worker.socket"))
+            await wait_quiet()
+        client.sendall(to_line(ask="status"))
+        await anyio.wait_readable(client)
+        assert "status" in json.loads(client.recv(65536))
 
 
 async def test_nobody_there_is_an_error_that_says_what_mends_it(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from terraphim_runner.wiring.local_run import House
 
 _log = structlog.get_logger(__name__)
+_PAUSE_S = 0.1
 
 
 class LineWriter(Protocol):
@@ -92,8 +93,12 @@ class Worker:
         async with anyio.create_task_group() as tasks:
             while True:
                 await anyio.wait_readable(listener)
-                connection, _ = listener.accept()
-                tasks.start_soon(self._answer, LineSocket(connection))
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # no descriptor is left: who wants to be heard waits until there is one
+                    await self._house.engine.clock.sleep_s(_PAUSE_S)
+                else:
+                    tasks.start_soon(self._answer, LineSocket(connection))
 
     async def drain(self) -> None:
         """Take no run any more, let those there are come to their end; return then."""
@@ -124,8 +129,10 @@ class Worker:
                 await self._obey(message, messages, line)
                 if message["ask"] == "run":  # the connection was for it
                     return
-        except (OSError, ValueError, KeyError, TypeError) as error:  # the other end is gone, or talks nonsense
+        except OSError as error:  # the other end is gone
             _log.info("a connection ended", error=f"{type(error).__name__}: {error}")
+        except Exception:  # noqa: BLE001  # nonsense, or a bug that it meets: not to end others' runs
+            _log.exception("a connection ended")
         finally:
             line.close()
 
