@@ -156,6 +156,15 @@ async def test_p3_a_release_that_keeps_failing_keeps_its_place_until_it_works() 
     assert world.counts()[LedgerEvent.RELEASED] == 1
 
 
+async def test_a_release_that_takes_too_long_says_so() -> None:
+    """A time-out has no words of its own."""
+    async with _world(SessionLimits(release_attempts=1)) as world:
+        world.provider.faults.on_release.append(TimeoutError())
+        session = await world.manager.create_session(_RUN, _VM_TYPE)
+        with pytest.raises(InfraError, match="could not be released: TimeoutError"):
+            await world.manager.release_session(session, SessionState.COMPLETED)
+
+
 async def test_releasing_twice_at_once_is_one_release() -> None:
     async with _world() as world:
         session = await world.manager.create_session(_RUN, _VM_TYPE)
