@@ -20,7 +20,7 @@ from tests.contract.descriptor import descriptors_left
 
 from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.ledger_file import LedgerFile
-from terraphim_runner.adapters.memory.clock import wait_quiet
+from terraphim_runner.adapters.memory.clock import ManualClock, wait_quiet
 from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.adapters.metrics.metrics import Metrics
@@ -34,6 +34,7 @@ from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.mask import Masker
 from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.ledger import LedgerEvent
+from terraphim_runner.ports.vm import Stream
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.asked_run import LocalRun
@@ -44,6 +45,7 @@ from terraphim_runner.worker.client import ask_status, run_wherever
 from terraphim_runner.worker.line_socket import connect, listening
 from terraphim_runner.worker.message import hello
 from terraphim_runner.worker.metrics_server import serve_metrics
+from terraphim_runner.worker.plain import to_plain
 from terraphim_runner.worker.server import Worker
 
 if TYPE_CHECKING:
@@ -102,7 +104,9 @@ class World:
 
 
 def answer(call: Call) -> Behaviour:
-    return Behaviour(is_endless=any(b"sleep" in content for content in call.command.files.values()))
+    scripts = b"".join(call.command.files.values())
+    output = ((Stream.STDOUT, b"all work and no play\n" * 50_000),) if b"chatter" in scripts else ()
+    return Behaviour(output=output, is_endless=b"sleep" in scripts)
 
 
 @pytest.fixture
@@ -113,6 +117,10 @@ def state_home() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+def to_line(**message: object) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
 def fakes(clock: Clock) -> MemoryProvider:
     provider = MemoryProvider(clock, answer)
     provider.vm_usage = USAGE
@@ -120,11 +128,11 @@ def fakes(clock: Clock) -> MemoryProvider:
 
 
 @asynccontextmanager
-async def a_world(home: Path, repository: Path) -> AsyncIterator[World]:
+async def a_world(home: Path, repository: Path, clock: Clock | None = None) -> AsyncIterator[World]:
     environ = {"HOME": str(home), "XDG_STATE_HOME": str(home), "TERRAPHIM_PROVIDER": "memory"}
     settings = load_settings({}, environ, HOST)
     settings.state_dir.mkdir()
-    clock = SystemClock()
+    clock = clock or SystemClock()
     pool = VmPool(fakes(clock), clock, pool_limits(settings, HOST))
     with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
         hidden: list[Mapping[str, str]] = []
@@ -250,6 +258,36 @@ async def test_who_hangs_up_stops_its_run_at_once(world: World) -> None:
     assert world.counts() == (1, 1)
 
 
+async def test_a_client_that_does_not_read_holds_a_worker_up_for_a_few_seconds_only(
+    state_home: Path, repository: Path
+) -> None:
+    """Such as one that was paused by Ctrl-Z. Until the worker ends, it may go on and gets everything."""
+    clock, is_leaving, has_left = ManualClock(), anyio.Event(), anyio.Event()
+    with socket.socket(socket.AF_UNIX) as client:
+
+        async def work() -> None:
+            async with a_world(state_home, repository, clock) as world:
+                client.connect(str(world.settings.state_dir / "worker.socket"))
+                client.sendall(to_line(ask="run", hello=hello(world.settings), run=to_plain(world.run("chatter"))))
+                while world.counts() != (1, 1) or world.worker.status().runs:
+                    await wait_quiet()
+                is_leaving.set()
+            has_left.set()
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(work)
+                try:
+                    await is_leaving.wait()
+                    await clock.advance_s(4.9)
+                    assert not has_left.is_set()
+                    await clock.advance_s(0.2)
+                    with anyio.fail_after(20):
+                        await has_left.wait()
+                finally:
+                    client.close()
+
+
 async def test_a_drained_pool_leaves_runs_to_themselves(world: World) -> None:
     """Until it is warmed again."""
     status = await ask_status(world.settings.state_dir, {"ask": "drain"})
@@ -262,10 +300,6 @@ async def test_a_drained_pool_leaves_runs_to_themselves(world: World) -> None:
     assert (status.pool.is_draining, status.pool.places) == (True, ())
     sources = [e.source for each in (listener, again) for e in each.of(VmAllocated) if isinstance(e, VmAllocated)]
     assert sources == ["restored", "warm"]
-
-
-def to_line(**message: object) -> bytes:
-    return json.dumps(message).encode() + b"\n"
 
 
 async def test_nonsense_ends_the_connection_and_nothing_else(world: World) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import socket as sockets
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -13,6 +16,7 @@ from anyio import to_thread
 
 from terraphim_runner.domain.errors import RunnerError, StateError, UsageError
 from terraphim_runner.domain.event import RunStarted
+from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.settings.load import DEFAULT_VM_TYPE
 from terraphim_runner.wiring.asked_run import LocalRun
@@ -23,7 +27,6 @@ from terraphim_runner.worker.plain import event_to_plain, from_plain, to_plain
 from terraphim_runner.worker.told_error import error_to_plain
 
 if TYPE_CHECKING:
-    import socket as sockets
     from collections.abc import AsyncIterator, Callable, Mapping
     from typing import BinaryIO
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _PAUSE_S = 0.1
+_PATIENCE_S = 5.0  # with clients that do not read, when the worker ends
 
 
 class LineWriter(Protocol):
@@ -87,18 +91,17 @@ class Worker:
         self._runs: list[_Run] = []
         self._is_closing = False
         self._is_idle = anyio.Event()
+        self._is_ending = anyio.Event()
+        self._closing_writers = anyio.CapacityLimiter(math.inf)  # no run's end waits for the client of another
 
     async def serve(self, listener: sockets.socket) -> None:
         """Accept and answer; cancelling this ends every run at once."""
         async with anyio.create_task_group() as tasks:
-            while True:
-                await anyio.wait_readable(listener)
-                try:
-                    connection, _ = listener.accept()
-                except OSError:  # no descriptor is left: who wants to be heard waits until there is one
-                    await self._house.engine.clock.sleep_s(_PAUSE_S)
-                else:
-                    tasks.start_soon(self._answer, LineSocket(connection))
+            try:
+                while True:
+                    tasks.start_soon(self._answer, await self._accept(listener))
+            finally:
+                self._is_ending.set()
 
     async def drain(self) -> None:
         """Take no run any more, let those there are come to their end; return then."""
@@ -118,6 +121,14 @@ class Worker:
             runs=tuple(RunStatus(r.run_id, r.file, r.directory, now_s - r.since_s) for r in self._runs),
             queued=self._house.sessions.statistics().waiting,
         )
+
+    async def _accept(self, listener: sockets.socket) -> LineSocket:
+        while True:
+            await anyio.wait_readable(listener)
+            try:
+                return LineSocket(listener.accept()[0])
+            except OSError:  # no descriptor is left: who wants to be heard waits until there is one
+                await self._house.engine.clock.sleep_s(_PAUSE_S)
 
     async def _answer(self, line: LineSocket) -> None:
         try:
@@ -198,9 +209,17 @@ class Worker:
             self._runs.remove(run)
             self._is_idle.set()
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(writer.close)
+                async with running_beside(partial(self._hang_up_at_the_end, line)):
+                    await to_thread.run_sync(writer.close, limiter=self._closing_writers)
             with suppress(OSError):  # what could not be written is nobody's any more
                 stream.close()
+
+    async def _hang_up_at_the_end(self, line: LineSocket) -> None:
+        """Do not wait for ever for a client that does not read, as one that was paused; while others run, do."""
+        await self._is_ending.wait()
+        await self._house.engine.clock.sleep_s(_PATIENCE_S)
+        with suppress(OSError):  # the client is gone
+            line.socket.shutdown(sockets.SHUT_RDWR)
 
     async def _execute(self, asked: LocalRun, run: _Run) -> dict[str, Any]:
         try:
