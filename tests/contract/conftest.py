@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,8 +27,7 @@ from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
     from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.ports.preparation import VmPreparer
@@ -126,3 +128,11 @@ def no_git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def committed(tmp_path: Path, no_git_settings: None) -> Path:
     """A repository with two commits on the branch `topic`."""
     return new_repository(tmp_path)
+
+
+@pytest.fixture
+def state_home() -> Iterator[Path]:
+    """A path short enough for a socket."""
+    path = Path(tempfile.mkdtemp(prefix="worker-"))
+    yield path
+    shutil.rmtree(path)

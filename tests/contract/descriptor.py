@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import resource
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def descriptors() -> int:
+    """Count those of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager

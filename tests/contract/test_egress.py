@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from tests.contract.descriptor import descriptors_left
+from tests.contract.descriptor import descriptors, descriptors_left
 
 import terraphim_runner
 from terraphim_runner.adapters.memory.clock import ManualClock
@@ -302,10 +302,6 @@ async def test_a_question_may_come_by_tcp(reach: Reach) -> None:
 
     assert outside.entries("kind", "verdict", "domain") == [("dns", "blocked", "evil.example")]
     assert said == (bytes([0, len(query)]) + query[:2] + b"\x81\x83" + query[4:]).hex()
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_gates_leave_no_descriptor_behind(tmp_path: Path) -> None:

@@ -5,63 +5,38 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
-import tempfile
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import anyio
 import pytest
 from tests.contract.descriptor import descriptors_left
+from tests.contract.worker_world import USAGE, WORKFLOW, World, a_world, to_line
 
-from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
-from terraphim_runner.adapters.ledger_file import LedgerFile
 from terraphim_runner.adapters.memory.clock import ManualClock, wait_quiet
-from terraphim_runner.adapters.memory.provider import MemoryProvider
-from terraphim_runner.adapters.memory.vm import Behaviour
 from terraphim_runner.adapters.metrics.metrics import Metrics
-from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.cli.writer import Writer
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, WorkflowError
 from terraphim_runner.domain.event import Notice, RunFinished, StepStarted, VmAllocated
-from terraphim_runner.domain.usage import Blocked, NetworkUsage, VmUsage
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.mask import Masker
-from terraphim_runner.pool.pool import VmPool
-from terraphim_runner.ports.ledger import LedgerEvent
-from terraphim_runner.ports.vm import Stream
-from terraphim_runner.settings.host import HostCapacity
-from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.asked_run import LocalRun
-from terraphim_runner.wiring.engine import Engine, open_sessions
-from terraphim_runner.wiring.local_run import House
-from terraphim_runner.wiring.pool import pool_limits
 from terraphim_runner.worker.client import ask_status, run_wherever
-from terraphim_runner.worker.line_socket import connect, listening
+from terraphim_runner.worker.line_socket import connect
 from terraphim_runner.worker.message import hello
 from terraphim_runner.worker.metrics_server import serve_metrics
 from terraphim_runner.worker.plain import to_plain
-from terraphim_runner.worker.server import Worker
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable
 
-    from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.domain.event import RunEvent
-    from terraphim_runner.ports.clock import Clock
-    from terraphim_runner.settings.model import Settings
 
 pytestmark = pytest.mark.anyio
-
-HOST = HostCapacity(4, 16384)
-USAGE = VmUsage(1.0, 2.0, 3, 4, NetworkUsage(5, 6, (Blocked("a.example", 443, 2),), "/log"))
-WORKFLOW = "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n      - run: {}\n"
 
 
 class Listener:
@@ -78,70 +53,6 @@ class Listener:
 
     def of(self, kind: type) -> list[RunEvent]:
         return [event for event in self.events if isinstance(event, kind)]
-
-
-@dataclass
-class World:
-    """A worker, and a repository whose runs it may get."""
-
-    settings: Settings
-    worker: Worker
-    ledger: LedgerFile
-    repository: Path
-    hidden: list[Mapping[str, str]]  # from the worker's log
-
-    def run(self, script: str = "true") -> LocalRun:
-        return LocalRun(
-            directory=self.repository,
-            file=".github/workflows/ci.yml",
-            text=WORKFLOW.format(script),
-            event_name="push",
-        )
-
-    def counts(self) -> tuple[int, int]:
-        events = [entry.event for entry in self.ledger.entries()]
-        return events.count(LedgerEvent.ALLOCATED), events.count(LedgerEvent.RELEASED)
-
-
-def answer(call: Call) -> Behaviour:
-    scripts = b"".join(call.command.files.values())
-    output = ((Stream.STDOUT, b"all work and no play\n" * 50_000),) if b"chatter" in scripts else ()
-    return Behaviour(output=output, is_endless=b"sleep" in scripts)
-
-
-@pytest.fixture
-def state_home() -> Iterator[Path]:
-    """A path short enough for a socket."""
-    path = Path(tempfile.mkdtemp(prefix="worker-"))
-    yield path
-    shutil.rmtree(path)
-
-
-def to_line(**message: object) -> bytes:
-    return json.dumps(message).encode() + b"\n"
-
-
-def fakes(clock: Clock) -> MemoryProvider:
-    provider = MemoryProvider(clock, answer)
-    provider.vm_usage = USAGE
-    return provider
-
-
-@asynccontextmanager
-async def a_world(home: Path, repository: Path, clock: Clock | None = None) -> AsyncIterator[World]:
-    environ = {"HOME": str(home), "XDG_STATE_HOME": str(home), "TERRAPHIM_PROVIDER": "memory"}
-    settings = load_settings({}, environ, HOST)
-    settings.state_dir.mkdir()
-    clock = clock or SystemClock()
-    pool = VmPool(fakes(clock), clock, pool_limits(settings, HOST))
-    with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
-        hidden: list[Mapping[str, str]] = []
-        engine = Engine(pool, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
-        async with pool, open_sessions(engine, settings) as sessions, anyio.create_task_group() as tasks:
-            worker = Worker(settings, House(engine, sessions), pool, open_writer=Writer, hide=hidden.append)
-            tasks.start_soon(worker.serve, listener)
-            yield World(settings, worker, ledger, repository, hidden)
-            tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
