@@ -192,10 +192,10 @@ class SessionManager:
         position = self._admission.request(session_id, Share.of(session.vm_type))
         if position == 0:
             return
-        if on_queued is not None:
-            on_queued(position)
         admitted = self._admitted[session_id] = anyio.Event()
         try:
+            if on_queued is not None:
+                on_queued(position)
             await admitted.wait()
         except BaseException:
             self._leave(session_id)

@@ -230,6 +230,21 @@ async def test_waiters_are_served_in_order_and_told_their_position() -> None:
         assert positions == [1, 2, 3]
 
 
+async def test_a_waiter_that_cannot_be_told_its_position_waits_no_more() -> None:
+    """Nor does the release that would have let it in meet it."""
+
+    def fail(_: int) -> None:
+        raise RuntimeError("nobody to tell")
+
+    async with _world() as world:
+        async with world.manager.session(_RUN, _VM_TYPE):
+            with pytest.raises(RuntimeError, match="nobody to tell"):
+                await world.manager.create_session(_RUN, _VM_TYPE, on_queued=fail)
+            assert world.manager.statistics().waiting == 0
+
+        assert world.manager.statistics().admitted == 0
+
+
 async def test_an_idle_session_is_ended_when_its_timeout_is_over_and_not_before() -> None:
     async with _world(SessionLimits(idle_timeout_s=60.0)) as world:
         session = await world.manager.create_session(_RUN, _VM_TYPE)
