@@ -143,7 +143,9 @@ class SessionManager:
         return session
 
     async def release_session(self, session: Session, end: SessionState) -> None:
-        """Release the session's VM, exactly once, shielded from cancellation; later calls wait for the first.
+        """Release the session's VM, exactly once, shielded from cancellation.
+
+        Who calls while that is under way waits for it, and tries again where it failed.
 
         `end` is completed, failed or cancelled, and is ignored when the session ended before.
 
@@ -152,10 +154,9 @@ class SessionManager:
                 stays taken, and leaving the manager or the next start tries again.
         """
         with anyio.CancelScope(shield=True):
-            released = self._released.get(session.id)
-            if released is not None:
+            while released := self._released.get(session.id):
                 await released.wait()
-            elif session.state is not SessionState.RELEASED:
+            if session.state is not SessionState.RELEASED:
                 await self._release_once(session, end)
 
     async def usage(self, session: Session) -> VmUsage | None:

@@ -176,6 +176,28 @@ async def test_releasing_twice_at_once_is_one_release() -> None:
         assert world.counts()[LedgerEvent.RELEASED] == 1
 
 
+@pytest.mark.parametrize("faults", [1, 2])
+async def test_who_waits_for_a_release_that_fails_does_not_take_it_for_done(faults: int) -> None:
+    """It tries itself, and is told if that fails too."""
+    async with _world(SessionLimits(release_attempts=1)) as world:
+        world.provider.faults.on_release.extend([InfraError("stuck")] * faults)
+        session = await world.manager.create_session(_RUN, _VM_TYPE)
+        errors = []
+
+        async def release() -> None:
+            try:
+                await world.manager.release_session(session, SessionState.COMPLETED)
+            except InfraError as error:
+                errors.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(release)
+            tasks.start_soon(release)
+
+        assert len(errors) == faults
+        assert (_state(session) is SessionState.RELEASED) is (faults < 2)
+
+
 async def test_leaving_the_manager_releases_what_was_forgotten() -> None:
     async with _world() as world:
         await world.manager.create_session(_RUN, _VM_TYPE)
