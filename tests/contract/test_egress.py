@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
@@ -30,7 +31,7 @@ from terraphim_runner.egress.journal import Journal
 from terraphim_runner.egress.name_service import NameService
 from terraphim_runner.egress.namespace import NamespaceShelf, make_namespace
 from terraphim_runner.egress.tcp_relay import TcpRelay
-from terraphim_runner.egress.udp_relay import UdpRelay
+from terraphim_runner.egress.udp_relay import UdpRelay, datagram
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -249,6 +250,33 @@ async def test_p10_refused_datagrams_are_not_carried(reach: Reach) -> None:
     assert said.strip() == "silence"
     assert heard == []
     assert outside.entries("kind", "verdict", "domain") == [("udp", "blocked", "host")]
+
+
+def prohibit(sender: tuple[str, int], receiver: tuple[str, int]) -> None:
+    """Tell the sender of a datagram what a filtering router tells it."""
+    body = bytes(4) + datagram(b"", sender, receiver)
+    words = struct.unpack(f"!{len(body) // 2}H", body)
+    checksum = 0xFFFF - ((3 << 8 | 13) + sum(words)) % 0xFFFF  # the Internet's
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
+        sock.sendto(struct.pack("!BBH", 3, 13, checksum) + body, sender)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can play a router")
+async def test_a_router_that_lets_nothing_through_ends_one_flow_and_not_the_vm(reach: Reach) -> None:
+    """Whatever the kernel makes of what it is told."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("0.0.0.0", 0))
+        port = server.getsockname()[1]
+        async with datagram_server(bytes.upper) as other, reach() as outside:
+
+            async def refuse() -> None:
+                await anyio.wait_readable(server)
+                prohibit(server.recvfrom(100)[1], (outside.address, port))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(refuse)
+                assert (await outside.run(UDP_CLIENT, outside.address, port, "hello", 0.5)).strip() == "silence"
+            assert "HELLO" in await outside.run(UDP_CLIENT, outside.address, other, "hello", 20)
 
 
 def dns(name: str, *, answer: bytes = b"") -> bytes:
