@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +19,7 @@ from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.budget import Budget
+from terraphim_runner.domain.usage import VmUsage
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.link.guest_link import LinkSettings
 from terraphim_runner.pool.limits import PoolLimits
@@ -23,8 +27,7 @@ from terraphim_runner.pool.pool import VmPool
 from terraphim_runner.ports.vm import AllocationRequest, ExitStatus, Stream, VmProvider
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
     from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.ports.preparation import VmPreparer
@@ -57,7 +60,9 @@ def make_provider(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     def make(kind: str) -> AbstractAsyncContextManager[VmProvider]:
         match kind:
             case "memory":
-                return MemoryProvider(SystemClock(), _answer)
+                provider = MemoryProvider(SystemClock(), _answer)
+                provider.vm_usage = VmUsage(1.0, 0.0, 2, 3, None)
+                return provider
             case "pool of memory" | "pool of qemu":
                 return VmPool(preparer(make(kind.removeprefix("pool of "))), SystemClock(), _POOL)
             case "process":
@@ -123,3 +128,11 @@ def no_git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def committed(tmp_path: Path, no_git_settings: None) -> Path:
     """A repository with two commits on the branch `topic`."""
     return new_repository(tmp_path)
+
+
+@pytest.fixture
+def state_home() -> Iterator[Path]:
+    """A path short enough for a socket."""
+    path = Path(tempfile.mkdtemp(prefix="worker-"))
+    yield path
+    shutil.rmtree(path)

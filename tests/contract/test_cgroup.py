@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,17 @@ def test_version_2_is_found_and_its_limits_are_written(version_2: Path) -> None:
     assert (path / "cpu.max").read_text() == "150000 100000"
     assert (path / "pids.max").read_text() == "64"
     assert int((path / "memory.max").read_text()) > 1024 << 20
+
+
+def test_limits_hold_though_another_runner_took_the_parent_away(version_2: Path) -> None:
+    """It does so when it ends while nobody has a VM; a new one has to hand its controllers down."""
+    groups = Cgroups.detect(version_2)
+    parent = version_2 / "terraphim-runner"
+    shutil.rmtree(parent)  # what the kernel's `rmdir` does with a group's files in it
+    (path,) = groups.create("vm-1", Budget(1024, 1)).paths
+
+    assert (parent / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
+    assert (path / "memory.max").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.contract.descriptor import descriptors, descriptors_left
 
 import terraphim_runner
 from terraphim_runner.adapters.memory.clock import ManualClock
@@ -27,9 +29,9 @@ from terraphim_runner.egress.gate import Gates
 from terraphim_runner.egress.guard import Guard, own_addresses
 from terraphim_runner.egress.journal import Journal
 from terraphim_runner.egress.name_service import NameService
-from terraphim_runner.egress.namespace import make_namespace
+from terraphim_runner.egress.namespace import NamespaceShelf, make_namespace
 from terraphim_runner.egress.tcp_relay import TcpRelay
-from terraphim_runner.egress.udp_relay import UdpRelay
+from terraphim_runner.egress.udp_relay import UdpRelay, datagram
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -250,6 +252,33 @@ async def test_p10_refused_datagrams_are_not_carried(reach: Reach) -> None:
     assert outside.entries("kind", "verdict", "domain") == [("udp", "blocked", "host")]
 
 
+def prohibit(sender: tuple[str, int], receiver: tuple[str, int]) -> None:
+    """Tell the sender of a datagram what a filtering router tells it."""
+    body = bytes(4) + datagram(b"", sender, receiver)
+    words = struct.unpack(f"!{len(body) // 2}H", body)
+    checksum = 0xFFFF - ((3 << 8 | 13) + sum(words)) % 0xFFFF  # the Internet's
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
+        sock.sendto(struct.pack("!BBH", 3, 13, checksum) + body, sender)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can play a router")
+async def test_a_router_that_lets_nothing_through_ends_one_flow_and_not_the_vm(reach: Reach) -> None:
+    """Whatever the kernel makes of what it is told."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("0.0.0.0", 0))
+        port = server.getsockname()[1]
+        async with datagram_server(bytes.upper) as other, reach() as outside:
+
+            async def refuse() -> None:
+                await anyio.wait_readable(server)
+                prohibit(server.recvfrom(100)[1], (outside.address, port))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(refuse)
+                assert (await outside.run(UDP_CLIENT, outside.address, port, "hello", 0.5)).strip() == "silence"
+            assert "HELLO" in await outside.run(UDP_CLIENT, outside.address, other, "hello", 20)
+
+
 def dns(name: str, *, answer: bytes = b"") -> bytes:
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     flags, records = (b"\x81\x80", 1) if answer else (b"\x01\0", 0)
@@ -303,10 +332,6 @@ async def test_a_question_may_come_by_tcp(reach: Reach) -> None:
     assert said == (bytes([0, len(query)]) + query[:2] + b"\x81\x83" + query[4:]).hex()
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 async def test_gates_leave_no_descriptor_behind(tmp_path: Path) -> None:
     before = descriptors()
     gates = Gates(tmp_path / "egress", SystemClock())
@@ -321,6 +346,32 @@ async def test_gates_leave_no_descriptor_behind(tmp_path: Path) -> None:
     gates.close()
 
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("count", range(12))
+async def test_however_few_descriptors_are_left_none_is_lost(reach: Reach, count: int) -> None:
+    """A namespace comes whole, or there is an error that whoever allocates expects."""
+    async with reach():  # or skip
+        pass
+    before = descriptors()
+    with descriptors_left(count), suppress(HostError):
+        (await make_namespace()).close()
+
+    assert descriptors() == before
+
+
+async def test_a_spare_namespace_that_cannot_be_made_ends_nobody_elses_tasks(reach: Reach) -> None:
+    """They are those of all VMs; who needs a namespace then is told, and gets one when it is possible again."""
+    async with reach():  # or skip
+        pass
+    shelf = NamespaceShelf()
+    async with anyio.create_task_group() as tasks:
+        with descriptors_left(0):
+            shelf.start(tasks)
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(HostError, match="Too many open files"):
+                await shelf.take()
+        (await shelf.take()).close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

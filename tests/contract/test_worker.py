@@ -4,56 +4,39 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import resource
 import signal
 import socket
-import tempfile
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.contract.descriptor import descriptors_left
+from tests.contract.worker_world import USAGE, WORKFLOW, World, a_world, to_line
 
-from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
-from terraphim_runner.adapters.ledger_file import LedgerFile
-from terraphim_runner.adapters.memory.provider import MemoryProvider
-from terraphim_runner.adapters.memory.vm import Behaviour
+from terraphim_runner.adapters.memory.clock import ManualClock, wait_quiet
 from terraphim_runner.adapters.metrics.metrics import Metrics
-from terraphim_runner.adapters.system_clock import SystemClock
-from terraphim_runner.cli.writer import Writer
 from terraphim_runner.domain.conclusion import Conclusion
 from terraphim_runner.domain.errors import HostError, WorkflowError
 from terraphim_runner.domain.event import Notice, RunFinished, StepStarted, VmAllocated
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.executor.mask import Masker
-from terraphim_runner.pool.pool import VmPool
-from terraphim_runner.ports.ledger import LedgerEvent
-from terraphim_runner.settings.host import HostCapacity
-from terraphim_runner.settings.load import load_settings
 from terraphim_runner.wiring.asked_run import LocalRun
-from terraphim_runner.wiring.engine import Engine, open_sessions
-from terraphim_runner.wiring.local_run import House
-from terraphim_runner.wiring.pool import pool_limits
 from terraphim_runner.worker.client import ask_status, run_wherever
-from terraphim_runner.worker.line_socket import connect, listening
+from terraphim_runner.worker.line_socket import connect
 from terraphim_runner.worker.message import hello
 from terraphim_runner.worker.metrics_server import serve_metrics
-from terraphim_runner.worker.server import Worker
+from terraphim_runner.worker.plain import to_plain
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable
 
-    from terraphim_runner.adapters.memory.vm import Call
     from terraphim_runner.domain.event import RunEvent
-    from terraphim_runner.settings.model import Settings
 
 pytestmark = pytest.mark.anyio
-
-HOST = HostCapacity(4, 16384)
-WORKFLOW = "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n      - run: {}\n"
 
 
 class Listener:
@@ -70,58 +53,6 @@ class Listener:
 
     def of(self, kind: type) -> list[RunEvent]:
         return [event for event in self.events if isinstance(event, kind)]
-
-
-@dataclass
-class World:
-    """A worker, and a repository whose runs it may get."""
-
-    settings: Settings
-    worker: Worker
-    ledger: LedgerFile
-    repository: Path
-    hidden: list[Mapping[str, str]]  # from the worker's log
-
-    def run(self, script: str = "true") -> LocalRun:
-        return LocalRun(
-            directory=self.repository,
-            file=".github/workflows/ci.yml",
-            text=WORKFLOW.format(script),
-            event_name="push",
-        )
-
-    def counts(self) -> tuple[int, int]:
-        events = [entry.event for entry in self.ledger.entries()]
-        return events.count(LedgerEvent.ALLOCATED), events.count(LedgerEvent.RELEASED)
-
-
-def answer(call: Call) -> Behaviour:
-    return Behaviour(is_endless=any(b"sleep" in content for content in call.command.files.values()))
-
-
-@pytest.fixture
-def state_home() -> Iterator[Path]:
-    """A path short enough for a socket."""
-    path = Path(tempfile.mkdtemp(prefix="worker-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@asynccontextmanager
-async def a_world(home: Path, repository: Path) -> AsyncIterator[World]:
-    environ = {"HOME": str(home), "XDG_STATE_HOME": str(home), "TERRAPHIM_PROVIDER": "memory"}
-    settings = load_settings({}, environ, HOST)
-    settings.state_dir.mkdir()
-    clock = SystemClock()
-    pool = VmPool(MemoryProvider(clock, answer), clock, pool_limits(settings, HOST))
-    with LedgerFile(settings.state_dir) as ledger, listening(settings.state_dir) as listener:
-        hidden: list[Mapping[str, str]] = []
-        engine = Engine(pool, ledger, clock, ConcurrencyDirectory(settings.state_dir, clock))
-        async with pool, open_sessions(engine, settings) as sessions, anyio.create_task_group() as tasks:
-            worker = Worker(settings, House(engine, sessions), pool, open_writer=Writer, hide=hidden.append)
-            tasks.start_soon(worker.serve, listener)
-            yield World(settings, worker, ledger, repository, hidden)
-            tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -142,6 +73,16 @@ async def test_a_run_is_handed_over_and_gets_a_warm_vm(world: World) -> None:
     assert result.conclusion is Conclusion.SUCCESS
     assert listener.events[-1] == result
     assert world.counts() == (1, 1)
+
+
+async def test_a_run_in_a_worker_tells_what_its_vm_used_and_what_was_refused(world: World) -> None:
+    """As a run with a VM of its own does."""
+    listener = Listener()
+    result = await run_wherever(world.run(), world.settings, listener, Cancellation(), Masker())
+
+    assert result.usage == USAGE
+    told = [each.message for each in listener.of(Notice) if isinstance(each, Notice)]
+    assert any("a.example:443 (2 times)" in message for message in told)
 
 
 async def test_p8_the_workers_own_log_is_told_what_to_hide(world: World) -> None:
@@ -228,6 +169,36 @@ async def test_who_hangs_up_stops_its_run_at_once(world: World) -> None:
     assert world.counts() == (1, 1)
 
 
+async def test_a_client_that_does_not_read_holds_a_worker_up_for_a_few_seconds_only(
+    state_home: Path, repository: Path
+) -> None:
+    """Such as one that was paused by Ctrl-Z. Until the worker ends, it may go on and gets everything."""
+    clock, is_leaving, has_left = ManualClock(), anyio.Event(), anyio.Event()
+    with socket.socket(socket.AF_UNIX) as client:
+
+        async def work() -> None:
+            async with a_world(state_home, repository, clock) as world:
+                client.connect(str(world.settings.state_dir / "worker.socket"))
+                client.sendall(to_line(ask="run", hello=hello(world.settings), run=to_plain(world.run("chatter"))))
+                while world.counts() != (1, 1) or world.worker.status().runs:
+                    await wait_quiet()
+                is_leaving.set()
+            has_left.set()
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(work)
+                try:
+                    await is_leaving.wait()
+                    await clock.advance_s(4.9)
+                    assert not has_left.is_set()
+                    await clock.advance_s(0.2)
+                    with anyio.fail_after(20):
+                        await has_left.wait()
+                finally:
+                    client.close()
+
+
 async def test_a_drained_pool_leaves_runs_to_themselves(world: World) -> None:
     """Until it is warmed again."""
     status = await ask_status(world.settings.state_dir, {"ask": "drain"})
@@ -243,8 +214,18 @@ async def test_a_drained_pool_leaves_runs_to_themselves(world: World) -> None:
 
 
 async def test_nonsense_ends_the_connection_and_nothing_else(world: World) -> None:
-    """The next one is answered."""
-    for nonsense in (b"\xff\n", b"[]\n", b'{"ask": "dance"}\n', b'{"ask": "run", "run": 3}\n'):
+    """The next one is answered. What has the right version may be nonsense all the same."""
+    ours = hello(world.settings)
+    for nonsense in (
+        b"\xff\n",
+        b"[]\n",
+        b'{"ask": "dance"}\n',
+        b'{"ask": "run", "run": 3}\n',
+        b'{"ask": ' + b"[" * 100_000 + b"\n",
+        to_line(ask="run", hello={**ours, "settings": None}),
+        to_line(ask="run", hello=ours, run="x"),
+        to_line(ask="warm", vm_type=[1], count=1),
+    ):
         line = connect(world.settings.state_dir)
         assert line is not None
         line.socket.sendall(nonsense)
@@ -252,6 +233,17 @@ async def test_nonsense_ends_the_connection_and_nothing_else(world: World) -> No
         line.close()
 
     assert (await ask_status(world.settings.state_dir, {"ask": "status"})).runs == ()
+
+
+async def test_a_connection_for_which_there_is_no_descriptor_waits(world: World) -> None:
+    """And ends nobody's run."""
+    with anyio.fail_after(30), socket.socket(socket.AF_UNIX) as client:
+        with descriptors_left(0):
+            client.connect(str(world.settings.state_dir / "worker.socket"))
+            await wait_quiet()
+        client.sendall(to_line(ask="status"))
+        await anyio.wait_readable(client)
+        assert "status" in json.loads(client.recv(65536))
 
 
 async def test_nobody_there_is_an_error_that_says_what_mends_it(tmp_path: Path) -> None:
@@ -321,6 +313,26 @@ def test_a_worker_is_alone_survives_kill_9_and_ends_on_sigterm(
     gone = start("pool", "status", "--output", "json", env=env)
     assert "there is no worker" in gone.communicate(timeout=60)[1]
     assert gone.returncode == 69
+
+
+def test_a_worker_may_have_as_many_descriptors_as_it_is_allowed(
+    start: Callable[..., subprocess.Popen[str]], state_home: Path
+) -> None:
+    """Each connection of a guest takes two; what most shells start programs with is used up by three VMs."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        worker = start("worker", env={"TERRAPHIM_PROVIDER": "memory", "XDG_STATE_HOME": str(state_home)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    try:
+        read_until(worker.stderr, "is ready")
+        soft, hard = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
+    finally:
+        worker.kill()
+        worker.communicate(timeout=60)
+
+    assert (soft, hard) == (min(before[1], 65536), before[1])
 
 
 GROUPED = (

@@ -55,9 +55,10 @@ def status(output: OutputOption = ReportFormat.TEXT, watch: WatchOption = False)
 
 @app.command()
 def warm(vm_type: TypeOption = None, count: CountOption = None, output: OutputOption = ReportFormat.TEXT) -> None:
-    """Have so many VMs of a type idle from now on; return when they are.
+    """Have so many VMs of a type idle from now on, more or fewer than before; return when so many are.
 
     Opens a pool that was drained. Holds until the worker ends; for good it is the setting pool.min_idle.
+    Ctrl-C ends the waiting only.
     """
     _show(_ask(_settings(), {"ask": "warm", "vm_type": vm_type, "count": count}), output)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ Examples:
   terraphim-runner worker --metrics-address 127.0.0.1:9464
   terraphim-runner pool status --watch"""
 
+_DESCRIPTORS = 65536  # not all that the hard limit allows: some programs go through them one by one at their start
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 ProviderOption = Annotated[
@@ -50,7 +52,14 @@ def worker(provider: ProviderOption = None, metrics_address: MetricsOption = Non
     settings = load_settings({"provider": provider, "metrics_address": metrics_address}, os.environ, host)
     masker = Masker()
     configure_log(settings.log_level, masker)
+    _allow_descriptors()
     anyio.run(_work, settings, host, masker)
+
+
+def _allow_descriptors() -> None:
+    """Make room for the connections of many VMs' guests; by default there is, for two VMs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _DESCRIPTORS)), hard))
 
 
 async def _work(settings: Settings, host: HostCapacity, masker: Masker) -> None:

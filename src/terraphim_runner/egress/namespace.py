@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -125,19 +126,34 @@ async def make_namespace() -> Namespace:
     """Make one.
 
     Raises:
-        HostError: this machine does not let us.
+        HostError: this machine does not let us, or has no descriptor, process or disk space left for it.
     """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        is_root = os.geteuid() == 0
-        said = await _run(_command(is_root=is_root), theirs)
-        with suppress(BlockingIOError):
+    is_root = os.geteuid() == 0
+    try:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            said = await _run(_command(is_root=is_root), theirs)
             ours.setblocking(False)
-            text, fds, _, _ = socket.recv_fds(ours, 65536, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)
-            if fds:
-                return Namespace.of(fds, has_own_user_namespace=not is_root)
-            said = said or json.loads(text or b"{}").get("error", "")
+            text, fds = _receive(ours)
+        said = said or json.loads(text or b"{}").get("error", "")
+    except (OSError, ValueError) as error:
+        raise HostError(f"a network namespace could not be made: {error}") from error
+    if fds:
+        return Namespace.of(fds, has_own_user_namespace=not is_root)
     raise HostError(f"this machine lets us make no network namespace: {said}", hint=_REMEDY)
+
+
+def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """Give what the program has sent before it ended: text and descriptors, or nothing."""
+    try:
+        text, fds, flags, _ = socket.recv_fds(channel, 65536, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+    except BlockingIOError:
+        return b"", []
+    if flags & socket.MSG_CTRUNC:  # as many as there was room for
+        for fd in fds:
+            os.close(fd)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return text, fds
 
 
 def _command(*, is_root: bool) -> list[str]:

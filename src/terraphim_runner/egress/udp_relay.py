@@ -95,7 +95,7 @@ class UdpRelay:
     async def _receive(self, flow: _Flow, guest: Place, where: Place) -> None:
         while True:
             before = flow.bytes_out
-            with anyio.move_on_after(_IDLE_S), suppress(ConnectionRefusedError):
+            with anyio.move_on_after(_IDLE_S), suppress(OSError):  # refused, filtered, unreachable
                 data = await receive(flow.server, _MOST_BYTES)
                 flow.bytes_in += len(data)
                 self._guard.journal.count(bytes_in=len(data))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Self, assert_never
 import anyio
 import structlog
 
-from terraphim_runner.domain.errors import RunnerError, SessionRefused, StateError
+from terraphim_runner.domain.errors import InfraError, RunnerError, SessionRefused, StateError
 from terraphim_runner.link.single_error import single_error
 from terraphim_runner.pool.observer import Happening, ignore
 from terraphim_runner.pool.place import PlaceState
 from terraphim_runner.pool.plan import Destroy, Prepare, Restore, Wake, next_due_s, plan
 from terraphim_runner.pool.state import PoolState
 from terraphim_runner.pool.status import PoolStatus, status_of
+from terraphim_runner.ports.usage import MeteredProvider
 from terraphim_runner.ports.vm import Allocation, AllocationRequest, AllocationSource
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from terraphim_runner.domain.ident import VmId
+    from terraphim_runner.domain.usage import VmUsage
     from terraphim_runner.domain.vm_type import VmType
     from terraphim_runner.pool.limits import PoolLimits
     from terraphim_runner.pool.observer import PoolObserver
@@ -75,6 +77,7 @@ class VmPool:
         self._state = PoolState(limits)
         self._answers: dict[int, _Answer] = {}
         self._prepared: dict[Place, PreparedVm] = {}
+        self._failures: dict[VmType, Exception] = {}  # the last of each type
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup | None = None
         self._nap = anyio.CancelScope()
@@ -143,6 +146,10 @@ class VmPool:
         """List the VMs that were handed out; `status` tells of the others."""
         return [place.vm_id for place in self._state.having(PlaceState.HELD) if place.vm_id is not None]
 
+    async def usage(self, vm_id: VmId) -> VmUsage | None:
+        """Tell what a VM used, where the provider measures it; see `ports.usage`."""
+        return await self._provider.usage(vm_id) if isinstance(self._provider, MeteredProvider) else None
+
     def status(self) -> PoolStatus:
         """Describe the pool at this instant."""
         return status_of(self._state, self._clock.monotonic_s())
@@ -154,9 +161,28 @@ class VmPool:
         self._step()
 
     def warm(self, vm_type: VmType, count: int) -> None:
-        """Take requests, and keep at least `count` idle VMs of a type from now on."""
+        """Take requests, and keep `count` VMs of a type idle from now on.
+
+        Raises:
+            UsageError: there can never be room for so many more.
+        """
         self._state.warm(vm_type, count)
+        self._failures.pop(vm_type, None)
         self._step()
+
+    async def wait_warm(self, vm_type: VmType) -> None:
+        """Return when as many VMs of a type are idle as should be.
+
+        Raises:
+            SessionRefused: the pool is being drained.
+            RunnerError: one could not be restored since `warm`; the pool goes on trying.
+        """
+        while len(self._state.having(PlaceState.IDLE, vm_type=vm_type)) < self._state.min_idle.get(vm_type, 0):
+            if self._state.is_draining:
+                raise SessionRefused("the pool is being drained")
+            if error := self._failures.get(vm_type):
+                raise error if isinstance(error, RunnerError) else InfraError(str(error)) from error
+            await self.wait_changed()
 
     async def wait_changed(self) -> None:
         """Return when something has happened in the pool."""
@@ -259,6 +285,7 @@ class VmPool:
     def _not_started(self, place: Place, error: Exception) -> None:
         _log.warning("restore failed", vm_type=place.vm_type.name, error=str(error), exc_info=_bug(error))
         self._observer(Happening.RESTORE_FAILED, place.vm_type)
+        self._failures[place.vm_type] = error
         ticket = self._state.failed(place, self._clock.monotonic_s())
         if ticket is not None:
             self._answers[ticket.number].fail(error)

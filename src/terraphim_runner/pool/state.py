@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from terraphim_runner.domain.budget import Share
-from terraphim_runner.domain.errors import HostError, SessionRefused, StateError
+from terraphim_runner.domain.errors import HostError, SessionRefused, StateError, UsageError
 from terraphim_runner.pool.backoff import Backoff
 from terraphim_runner.pool.limits import Reuse
 from terraphim_runner.pool.place import STARTING, Place, PlaceState
 from terraphim_runner.ports.vm import SlotWish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from terraphim_runner.domain.ident import VmId
     from terraphim_runner.domain.vm_type import VmType
@@ -202,10 +202,28 @@ class PoolState:
         return refused
 
     def warm(self, vm_type: VmType, count: int) -> None:
-        """Take requests again, and keep at least `count` idle VMs of a type; failures so far do not count."""
+        """Take requests again, and keep `count` VMs of a type idle from now on; failures so far do not count.
+
+        Raises:
+            UsageError: that is more than until now, and there can never be room for all; nothing has changed.
+        """
+        wanted = self.min_idle | {vm_type: count}
+        if count > self.min_idle.get(vm_type, 0) and (excess := self._excess(wanted)):
+            hint = "ask for fewer, or raise pool.max_total, cpu_overcommit or memory_overcommit"
+            raise UsageError(f"there is no room for all VMs that are to be idle: {excess}", hint=hint)
         self.is_draining = False
-        self.min_idle[vm_type] = max(count, self.min_idle.get(vm_type, 0))
+        self.min_idle = wanted
         self.backoff(vm_type).succeed()
+
+    def _excess(self, min_idle: Mapping[VmType, int]) -> str | None:
+        total = sum(min_idle.values())
+        if total > self.limits.max_total:
+            return f"{total} VMs of at most {self.limits.max_total}"
+        cpus = max(
+            (vm_type.cpus for vm_type, count in min_idle.items() if count), default=0
+        )  # idle, they use none
+        memory_mib = sum(vm_type.memory_mib * count for vm_type, count in min_idle.items())
+        return self.limits.budget.shortage(Share(cpus, memory_mib))
 
     def _expiry_s(self, place: Place) -> float:
         return place.ready_s + self.limits.max_age_s

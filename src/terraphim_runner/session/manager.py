@@ -137,13 +137,15 @@ class SessionManager:
         except BaseException as error:
             self._forget(session.id)
             session.change(_end_for(error))
-            self._record(session, LedgerEvent.ALLOCATION_FAILED, detail=str(error) or type(error).__name__)
+            self._record(session, LedgerEvent.ALLOCATION_FAILED, detail=_reason(error))
             raise
         await self._attach(session, allocation)
         return session
 
     async def release_session(self, session: Session, end: SessionState) -> None:
-        """Release the session's VM, exactly once, shielded from cancellation; later calls wait for the first.
+        """Release the session's VM, exactly once, shielded from cancellation.
+
+        Who calls while that is under way waits for it, and tries again where it failed.
 
         `end` is completed, failed or cancelled, and is ignored when the session ended before.
 
@@ -152,10 +154,9 @@ class SessionManager:
                 stays taken, and leaving the manager or the next start tries again.
         """
         with anyio.CancelScope(shield=True):
-            released = self._released.get(session.id)
-            if released is not None:
+            while released := self._released.get(session.id):
                 await released.wait()
-            elif session.state is not SessionState.RELEASED:
+            if session.state is not SessionState.RELEASED:
                 await self._release_once(session, end)
 
     async def usage(self, session: Session) -> VmUsage | None:
@@ -192,10 +193,10 @@ class SessionManager:
         position = self._admission.request(session_id, Share.of(session.vm_type))
         if position == 0:
             return
-        if on_queued is not None:
-            on_queued(position)
         admitted = self._admitted[session_id] = anyio.Event()
         try:
+            if on_queued is not None:
+                on_queued(position)
             await admitted.wait()
         except BaseException:
             self._leave(session_id)
@@ -226,13 +227,14 @@ class SessionManager:
 
     async def _release_vm(self, session: Session) -> None:
         last_error: Exception | None = None
+        reason = ""
         for attempt in range(self._limits.release_attempts):
             try:
                 with anyio.fail_after(self._limits.release_deadline_s):
                     await self._provider.release(session.vm_id)
             except (RunnerError, OSError, TimeoutError) as error:
-                last_error = error
-                self._record(session, LedgerEvent.RELEASE_FAILED, detail=str(error) or type(error).__name__)
+                last_error, reason = error, _reason(error)
+                self._record(session, LedgerEvent.RELEASE_FAILED, detail=reason)
                 _log.warning("release failed", session=session.id, vm=str(session.vm_id), attempt=attempt + 1)
             else:
                 self._record(session, LedgerEvent.RELEASED)
@@ -240,7 +242,7 @@ class SessionManager:
                 self._forget(session.id)
                 return
         raise InfraError(
-            f"{session.vm_id} could not be released: {last_error}",
+            f"{session.vm_id} could not be released: {reason}",
             hint="It stays in the ledger; the next start of terraphim-runner tries again.",
         ) from last_error
 
@@ -280,7 +282,7 @@ class SessionManager:
             with anyio.fail_after(self._limits.release_deadline_s):
                 await self._provider.release(entry.vm_id)
         except (RunnerError, OSError, TimeoutError) as error:
-            self._append(entry, LedgerEvent.RELEASE_FAILED, entry.vm_id, str(error) or type(error).__name__)
+            self._append(entry, LedgerEvent.RELEASE_FAILED, entry.vm_id, _reason(error))
             return None
         self._append(entry, LedgerEvent.RELEASED, entry.vm_id, "its runner died; released by the next one")
         return entry.vm_id
@@ -326,3 +328,7 @@ class SessionManager:
 
 def _end_for(error: BaseException) -> SessionState:
     return SessionState.CANCELLED if isinstance(error, anyio.get_cancelled_exc_class()) else SessionState.FAILED
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

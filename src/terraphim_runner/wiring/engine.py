@@ -12,10 +12,10 @@ from terraphim_runner.adapters.memory.provider import MemoryProvider
 from terraphim_runner.adapters.process.provider import ISOLATION_WARNING, ProcessProvider
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.budget import UNLIMITED, Budget
-from terraphim_runner.link.guest_link import LinkSettings
 from terraphim_runner.session.manager import SessionLimits, SessionManager
 from terraphim_runner.settings.host import HostCapacity
 from terraphim_runner.settings.model import ProviderName
+from terraphim_runner.wiring.link import link_settings
 from terraphim_runner.wiring.qemu import make_qemu_provider
 from terraphim_runner.wiring.tracing import tracing
 
@@ -122,12 +122,3 @@ def isolation_warning(settings: Settings) -> str | None:
             return "The provider `memory` runs nothing at all: every step is said to succeed."
         case _:
             assert_never(settings.provider)
-
-
-def link_settings(settings: Settings) -> LinkSettings:
-    """Give how patient links to guests are."""
-    return LinkSettings(
-        handshake_timeout_s=settings.boot_timeout_s,
-        heartbeat_interval_s=settings.heartbeat_interval_s,
-        heartbeat_timeout_s=settings.heartbeat_timeout_s,
-    )

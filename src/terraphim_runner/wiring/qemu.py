@@ -10,6 +10,7 @@ from terraphim_runner.adapters.images.store import LocalImageStore
 from terraphim_runner.adapters.qemu.config import AcceleratorSetting, QemuConfig
 from terraphim_runner.adapters.qemu.provider import QemuProvider
 from terraphim_runner.settings.load import config_file
+from terraphim_runner.wiring.link import link_settings
 from terraphim_runner.wiring.package_mirror import package_mirrors
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def qemu_config(settings: Settings) -> QemuConfig:
         exceptions=package_mirrors,
         boot_timeout_s=settings.boot_timeout_s,
         restore_timeout_s=settings.restore_timeout_s,
+        release_timeout_s=settings.release_timeout_s,
+        link=link_settings(settings),
     )
 
 

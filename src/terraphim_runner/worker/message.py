@@ -1,4 +1,4 @@
-"""What is said between a worker and who asks it. Each message is one line of JSON.
+"""What is said between a worker and who asks it. Each message is one line of JSON; a connection is for one matter.
 
     run      {"ask": "run", "hello": …, "run": LocalRun}      then, perhaps, {"ask": "cancel"}
              ← {"refused": why}, or {"event": …} for each event and {"finished": true} or {"error": …} at the end
@@ -6,7 +6,7 @@
     warm     {"ask": "warm", "hello": …, "vm_type": name, "count": n}   ← as `status`, once they are idle
     drain    {"ask": "drain", "hello": …}                     ← as `status`, once every VM has a holder
 
-Who hangs up stops its run at once.
+Who hangs up stops its run at once, and is not waited for any more.
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import socket as sockets
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -13,6 +16,7 @@ from anyio import to_thread
 
 from terraphim_runner.domain.errors import RunnerError, StateError, UsageError
 from terraphim_runner.domain.event import RunStarted
+from terraphim_runner.executor.beside import running_beside
 from terraphim_runner.executor.cancellation import Cancellation
 from terraphim_runner.settings.load import DEFAULT_VM_TYPE
 from terraphim_runner.wiring.asked_run import LocalRun
@@ -23,8 +27,7 @@ from terraphim_runner.worker.plain import event_to_plain, from_plain, to_plain
 from terraphim_runner.worker.told_error import error_to_plain
 
 if TYPE_CHECKING:
-    import socket as sockets
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from typing import BinaryIO
 
     from terraphim_runner.domain.event import RunEvent
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from terraphim_runner.wiring.local_run import House
 
 _log = structlog.get_logger(__name__)
+_PAUSE_S = 0.1
+_PATIENCE_S = 5.0  # with clients that do not read, when the worker ends
 
 
 class LineWriter(Protocol):
@@ -86,14 +91,17 @@ class Worker:
         self._runs: list[_Run] = []
         self._is_closing = False
         self._is_idle = anyio.Event()
+        self._is_ending = anyio.Event()
+        self._closing_writers = anyio.CapacityLimiter(math.inf)  # no run's end waits for the client of another
 
     async def serve(self, listener: sockets.socket) -> None:
         """Accept and answer; cancelling this ends every run at once."""
         async with anyio.create_task_group() as tasks:
-            while True:
-                await anyio.wait_readable(listener)
-                connection, _ = listener.accept()
-                tasks.start_soon(self._answer, LineSocket(connection))
+            try:
+                while True:
+                    tasks.start_soon(self._answer, await self._accept(listener))
+            finally:
+                self._is_ending.set()
 
     async def drain(self) -> None:
         """Take no run any more, let those there are come to their end; return then."""
@@ -114,6 +122,14 @@ class Worker:
             queued=self._house.sessions.statistics().waiting,
         )
 
+    async def _accept(self, listener: sockets.socket) -> LineSocket:
+        while True:
+            await anyio.wait_readable(listener)
+            try:
+                return LineSocket(listener.accept()[0])
+            except OSError:  # no descriptor is left: who wants to be heard waits until there is one
+                await self._house.engine.clock.sleep_s(_PAUSE_S)
+
     async def _answer(self, line: LineSocket) -> None:
         try:
             if line.peer_uid not in {0, os.getuid()}:
@@ -122,10 +138,11 @@ class Worker:
             messages = line.messages()
             async for message in messages:
                 await self._obey(message, messages, line)
-                if message["ask"] == "run":  # the connection was for it
-                    return
-        except (OSError, ValueError, KeyError, TypeError) as error:  # the other end is gone, or talks nonsense
+                return  # the connection was for it
+        except OSError as error:  # the other end is gone
             _log.info("a connection ended", error=f"{type(error).__name__}: {error}")
+        except Exception:  # noqa: BLE001  # nonsense, or a bug that it meets: not to end others' runs
+            _log.exception("a connection ended")
         finally:
             line.close()
 
@@ -139,14 +156,13 @@ class Worker:
             case "run":
                 await self._run(from_plain(LocalRun, message["run"]), messages, line)
             case "status":
-                self._send_status(line)
+                line.send(self._told_status())
             case "warm" | "drain" as wanted:
-                try:
-                    await (self._warm(message) if wanted == "warm" else self._empty())
-                except RunnerError as error:
-                    line.send({"error": error_to_plain(error)})
-                else:
-                    self._send_status(line)
+                with anyio.CancelScope() as scope:
+                    async with running_beside(partial(_listen, messages, scope, scope.cancel)):
+                        change = self._warm(message) if wanted == "warm" else self._empty()
+                        answer = await self._answer_after(change)
+                    line.send(answer)
             case unknown:
                 raise ValueError(f"nobody can {unknown!r}")
 
@@ -155,26 +171,29 @@ class Worker:
             return "it is about to end"
         return "its pool was drained" if self._pool.status().is_draining else None
 
-    def _send_status(self, line: LineSocket) -> None:
-        line.send({"status": to_plain(self.status())})
+    def _told_status(self) -> dict[str, Any]:
+        return {"status": to_plain(self.status())}
+
+    async def _answer_after(self, change: Awaitable[None]) -> dict[str, Any]:
+        try:
+            await change
+        except RunnerError as error:
+            return {"error": error_to_plain(error)}
+        return self._told_status()
 
     async def _warm(self, message: dict[str, Any]) -> None:
         name = message["vm_type"] or DEFAULT_VM_TYPE
         if name not in self._settings.vm_types:
             raise UsageError(f"there is no VM type '{name}'")
         wanted = self._settings.pool.min_idle.get(name, 1) if message["count"] is None else message["count"]
-        self._pool.warm(self._settings.vm_type(name), wanted)
-        while self._count(name, "idle") < wanted:
-            await self._pool.wait_changed()
+        vm_type = self._settings.vm_type(name)
+        self._pool.warm(vm_type, wanted)
+        await self._pool.wait_warm(vm_type)
 
     async def _empty(self) -> None:
         self._pool.drain()
-        while any(not place.holder for place in self._pool.status().places):
+        while (status := self._pool.status()).is_draining and any(not place.holder for place in status.places):
             await self._pool.wait_changed()
-
-    def _count(self, vm_type: str, state: str) -> int:
-        places = self._pool.status().places
-        return sum(place.vm_type == vm_type and place.state == state for place in places)
 
     async def _run(self, asked: LocalRun, messages: AsyncIterator[dict[str, Any]], line: LineSocket) -> None:
         self._hide(asked.secrets)
@@ -184,16 +203,24 @@ class Worker:
         self._runs.append(run)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._listen, run, messages, tasks.cancel_scope)
+                tasks.start_soon(_listen, messages, tasks.cancel_scope, run.cancellation.request)
                 writer.write(line_of(await self._execute(asked, run)))
                 tasks.cancel_scope.cancel()
         finally:
             self._runs.remove(run)
             self._is_idle.set()
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(writer.close)
+                async with running_beside(partial(self._hang_up_at_the_end, line)):
+                    await to_thread.run_sync(writer.close, limiter=self._closing_writers)
             with suppress(OSError):  # what could not be written is nobody's any more
                 stream.close()
+
+    async def _hang_up_at_the_end(self, line: LineSocket) -> None:
+        """Do not wait for ever for a client that does not read, as one that was paused; while others run, do."""
+        await self._is_ending.wait()
+        await self._house.engine.clock.sleep_s(_PATIENCE_S)
+        with suppress(OSError):  # the client is gone
+            line.socket.shutdown(sockets.SHUT_RDWR)
 
     async def _execute(self, asked: LocalRun, run: _Run) -> dict[str, Any]:
         try:
@@ -205,9 +232,12 @@ class Worker:
             return {"error": error_to_plain(StateError(f"{type(error).__name__}: {error}"))}
         return {"finished": True}
 
-    async def _listen(self, run: _Run, messages: AsyncIterator[dict[str, Any]], scope: anyio.CancelScope) -> None:
-        with suppress(OSError, ValueError):
-            async for message in messages:
-                if message.get("ask") == "cancel":
-                    run.cancellation.request()
-        scope.cancel()  # hung up
+
+async def _listen(
+    messages: AsyncIterator[dict[str, Any]], scope: anyio.CancelScope, on_cancel: Callable[[], None]
+) -> None:
+    with suppress(OSError, ValueError):
+        async for message in messages:
+            if message.get("ask") == "cancel":
+                on_cancel()
+    scope.cancel()  # hung up

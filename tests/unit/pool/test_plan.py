@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from terraphim_runner.domain.budget import Budget
-from terraphim_runner.domain.errors import HostError, SessionRefused, StateError
+from terraphim_runner.domain.errors import HostError, SessionRefused, StateError, UsageError
 from terraphim_runner.domain.ident import VmId
 from terraphim_runner.domain.vm_type import VmType
 from terraphim_runner.pool.limits import PoolLimits, Reuse, Strategy
@@ -251,6 +251,44 @@ def test_draining_destroys_what_is_idle_and_refuses_who_waits() -> None:
 
     pool.warm(A, 1)
     pool.ask(A, "run-3", 2)
+
+
+def test_warming_says_how_many_are_to_be_idle_be_it_more_or_fewer() -> None:
+    """Of one type; the others' numbers stay."""
+    pool = state(min_idle={A: 2, B: 1})
+    for count in (3, 1):
+        pool.warm(A, count)
+        assert pool.min_idle == {A: count, B: 1}
+
+
+@pytest.mark.parametrize(
+    ("vm_type", "count", "limits", "message"),
+    [
+        (A, 5, {"min_idle": {B: 1}}, "6 VMs of at most 5"),
+        (B, 3, {"budget": Budget(10, 899)}, "900 MiB of memory of 899"),
+        (B, 1, {"budget": Budget(1, 1000)}, "2 CPUs of 1"),
+    ],
+)
+def test_more_idle_vms_than_there_can_ever_be_are_refused(
+    vm_type: VmType, count: int, limits: dict[str, Any], message: str
+) -> None:
+    """Whoever waited for them would wait for ever. What is drained stays so."""
+    pool = state(**limits)
+    pool.drain()
+    with pytest.raises(UsageError, match=message):
+        pool.warm(vm_type, count)
+
+    assert pool.is_draining
+    assert vm_type not in pool.min_idle
+
+
+def test_a_pool_whose_settings_ask_for_too_much_can_be_opened_again() -> None:
+    """It has what there is room for, as before it was drained."""
+    pool = state(min_idle={A: 9})
+    pool.drain()
+    pool.warm(A, 9)
+
+    assert not pool.is_draining
 
 
 def test_a_request_whose_vm_did_not_wake_is_first_again() -> None:

@@ -156,6 +156,15 @@ async def test_p3_a_release_that_keeps_failing_keeps_its_place_until_it_works() 
     assert world.counts()[LedgerEvent.RELEASED] == 1
 
 
+async def test_a_release_that_takes_too_long_says_so() -> None:
+    """A time-out has no words of its own."""
+    async with _world(SessionLimits(release_attempts=1)) as world:
+        world.provider.faults.on_release.append(TimeoutError())
+        session = await world.manager.create_session(_RUN, _VM_TYPE)
+        with pytest.raises(InfraError, match="could not be released: TimeoutError"):
+            await world.manager.release_session(session, SessionState.COMPLETED)
+
+
 async def test_releasing_twice_at_once_is_one_release() -> None:
     async with _world() as world:
         session = await world.manager.create_session(_RUN, _VM_TYPE)
@@ -165,6 +174,28 @@ async def test_releasing_twice_at_once_is_one_release() -> None:
         await world.manager.release_session(session, SessionState.FAILED)
 
         assert world.counts()[LedgerEvent.RELEASED] == 1
+
+
+@pytest.mark.parametrize("faults", [1, 2])
+async def test_who_waits_for_a_release_that_fails_does_not_take_it_for_done(faults: int) -> None:
+    """It tries itself, and is told if that fails too."""
+    async with _world(SessionLimits(release_attempts=1)) as world:
+        world.provider.faults.on_release.extend([InfraError("stuck")] * faults)
+        session = await world.manager.create_session(_RUN, _VM_TYPE)
+        errors = []
+
+        async def release() -> None:
+            try:
+                await world.manager.release_session(session, SessionState.COMPLETED)
+            except InfraError as error:
+                errors.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(release)
+            tasks.start_soon(release)
+
+        assert len(errors) == faults
+        assert (_state(session) is SessionState.RELEASED) is (faults < 2)
 
 
 async def test_leaving_the_manager_releases_what_was_forgotten() -> None:
@@ -219,6 +250,21 @@ async def test_waiters_are_served_in_order_and_told_their_position() -> None:
 
         assert order == [0, 1, 2]
         assert positions == [1, 2, 3]
+
+
+async def test_a_waiter_that_cannot_be_told_its_position_waits_no_more() -> None:
+    """Nor does the release that would have let it in meet it."""
+
+    def fail(_: int) -> None:
+        raise RuntimeError("nobody to tell")
+
+    async with _world() as world:
+        async with world.manager.session(_RUN, _VM_TYPE):
+            with pytest.raises(RuntimeError, match="nobody to tell"):
+                await world.manager.create_session(_RUN, _VM_TYPE, on_queued=fail)
+            assert world.manager.statistics().waiting == 0
+
+        assert world.manager.statistics().admitted == 0
 
 
 async def test_an_idle_session_is_ended_when_its_timeout_is_over_and_not_before() -> None:

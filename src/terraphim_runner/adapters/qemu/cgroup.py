@@ -99,9 +99,9 @@ class Cgroups:
         parent = root / _PARENT
         if (root / "cgroup.controllers").exists():
             with suppress(OSError):
-                (root / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+                _hand_down_controllers(root)
                 parent.mkdir(exist_ok=True)
-                (parent / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+                _hand_down_controllers(parent)
                 return cls(2, tuple((name, parent) for name in _V1_CONTROLLERS))
             return cls(0, ())
         parents = tuple((name, root / name / _PARENT) for name in _V1_CONTROLLERS if _can_make(root / name))
@@ -116,6 +116,8 @@ class Cgroups:
             with suppress(OSError):
                 path.mkdir(parents=True, exist_ok=True)
                 made[path] = None
+                if self.version == 2:  # anew: another runner that ended may have removed the parent; now none can
+                    _hand_down_controllers(parent)
                 for file, value in files[controller].items():
                     (path / file).write_text(value)
         return Cgroup(tuple(made))
@@ -125,6 +127,10 @@ class Cgroups:
         for _, parent in self.parents:
             with suppress(OSError):
                 parent.rmdir()
+
+
+def _hand_down_controllers(group: Path) -> None:
+    (group / "cgroup.subtree_control").write_text("+memory +pids +cpu")
 
 
 def _can_make(controller: Path) -> bool:
