@@ -94,9 +94,7 @@ async def open_monitor(connection: socket.socket) -> AsyncIterator[Monitor]:
         InfraError: the VMM does not answer.
     """
     client = QMPClient(f"vmm-{os.getpid()}")
-    client.events.event_filter = lambda _: (
-        False
-    )  # nobody reads them; they would be kept for as long as the VM lives
+    client.events.event_filter = _is_wanted
     with _translated("the greeting"):
         await client.connect(connection)
     try:
@@ -104,6 +102,11 @@ async def open_monitor(connection: socket.socket) -> AsyncIterator[Monitor]:
     finally:
         with suppress(QMPError, EOFError, OSError):  # the VMM may well be gone
             await client.disconnect()
+
+
+def _is_wanted(_: Message) -> bool:
+    """Refuse what nobody listens to: it would be kept for as long as the VM lives."""
+    return False
 
 
 async def _wait_saved(events: EventListener) -> None:
