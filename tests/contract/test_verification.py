@@ -75,17 +75,24 @@ class _Leaks(WitnessProvider):
 
 
 class _SharesOneVm(WitnessProvider):
-    """Everybody gets the first VM."""
+    """Everybody gets the first VM, which is there until the last has released it."""
 
     def __init__(self, provider: VmProvider) -> None:
         super().__init__(provider)
         self._first: Allocation | None = None
+        self._holders = 0
         self._one_at_a_time = anyio.Lock()
 
     async def allocate(self, request: AllocationRequest) -> Allocation:
         async with self._one_at_a_time:
             self._first = self._first or await super().allocate(request)
+            self._holders += 1
         return self._first
+
+    async def release(self, vm_id: VmId) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            await super().release(vm_id)
 
 
 class _HandsOutDirtyVms(WitnessProvider):
