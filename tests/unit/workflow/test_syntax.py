@@ -33,7 +33,7 @@ def test_a_fault_of_syntax_has_its_place_and_a_remedy(
 
 
 def test_a_character_that_yaml_does_not_have_is_found_by_characters_not_bytes() -> None:
-    [fault] = read_workflow("on: push\nname: ä\x01\n", "ci.yml").diagnostics
+    [fault] = read_workflow("on: push\nname: ä\x00\n", "ci.yml").diagnostics
 
     assert (fault.span.start.line, fault.span.start.column) == (2, 8)
 
