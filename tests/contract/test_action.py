@@ -290,3 +290,17 @@ def test_a_mapping_for_one_version_comes_before_one_for_any(tmp_path: Path) -> N
 
     assert [file and file.text for file in found] == ["any", "one"]
     assert store.read(Repository("octo/y", "v1"), "") is None
+
+
+def test_no_link_leads_out_of_a_mapped_directory(tmp_path: Path) -> None:
+    """An excerpt of the file that it leads to would be shown."""
+    (tmp_path / "secret").write_text("a key")
+    for name in ("linked", "inside"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+    (tmp_path / "own/linked/action.yml").symlink_to(tmp_path / "secret")
+    (tmp_path / "own/action.yml").write_text("own")
+    (tmp_path / "own/inside/action.yml").symlink_to("../action.yml")
+    store = LocalActions(Repository("a/own", "1"), tmp_path / "own", ())
+    found = [store.read(store.own, path) for path in ("linked", "..", "inside")]
+
+    assert [file and file.text for file in found] == [None, None, "own"]

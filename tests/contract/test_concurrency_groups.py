@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 import pytest
 
+from terraphim_runner.adapters import concurrency_directory
 from terraphim_runner.adapters.concurrency_directory import ConcurrencyDirectory
 from terraphim_runner.adapters.memory.concurrency_groups import MemoryConcurrencyGroups
 from terraphim_runner.adapters.system_clock import SystemClock
@@ -166,3 +167,20 @@ async def test_a_directory_that_cannot_be_written_is_this_machines_fault(tmp_pat
     with pytest.raises(HostError, match="groups"):
         async with ConcurrencyDirectory(tmp_path, SystemClock()).join("g", _A):
             pass
+
+
+async def test_who_leaves_while_others_look_for_the_dead_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It removes its own file just when another process has found that nobody holds it."""
+
+    def leave(path: Path) -> bool:
+        path.unlink(missing_ok=True)
+        return False
+
+    groups = ConcurrencyDirectory(tmp_path, SystemClock(), interval_s=_INTERVAL_S)
+    (tmp_path / "groups").mkdir()
+    (tmp_path / "groups/other.life").touch()
+    monkeypatch.setattr(concurrency_directory, "_is_alive", leave)
+    async with groups.join("g", _A):
+        pass

@@ -24,7 +24,7 @@ import terraphim_runner
 from terraphim_runner.adapters.memory.clock import ManualClock
 from terraphim_runner.adapters.system_clock import SystemClock
 from terraphim_runner.domain.errors import HostError
-from terraphim_runner.domain.network import NetworkMode, NetworkPolicy, Rule
+from terraphim_runner.domain.network import Exceptions, NetworkMode, NetworkPolicy, Rule
 from terraphim_runner.egress.gate import Gates
 from terraphim_runner.egress.guard import Guard, own_addresses
 from terraphim_runner.egress.journal import Journal
@@ -102,14 +102,18 @@ def reach(tmp_path: Path) -> Reach:
 
     @asynccontextmanager
     async def opened(
-        mode: NetworkMode = NetworkMode.OPEN, *rules: str, servers: tuple[tuple[str, int], ...] = ()
+        mode: NetworkMode = NetworkMode.OPEN,
+        *rules: str,
+        servers: tuple[tuple[str, int], ...] = (),
+        exceptions: Exceptions | None = None,
     ) -> AsyncIterator[Outside]:
         try:
             namespace = await make_namespace()
         except HostError as error:
             pytest.skip(str(error))
         journal = Journal(tmp_path / "log.jsonl", SystemClock())
-        guard = Guard(NetworkPolicy(mode, tuple(map(Rule.parse, rules))), journal, own=frozenset)
+        policy = NetworkPolicy(mode, tuple(map(Rule.parse, rules)))
+        guard = Guard(policy, journal, own=frozenset, exceptions=lambda: exceptions or Exceptions())
         names = NameService(namespace.names, guard, lambda: list(servers))
         try:
             async with anyio.create_task_group() as tasks:
@@ -207,6 +211,33 @@ async def test_an_allowed_address_does_not_open_its_other_names(reach: Reach, ho
     assert (host in said) is is_allowed
     assert outside.entries("verdict", "domain") == [("allowed" if is_allowed else "blocked", host)]
     assert bool(b"".join(server.heard)) is is_allowed
+
+
+_ASKED = "GET http://mirror.example/a HTTP/1.1\\r\\nHost: mirror.example\\r\\n\\r\\n"
+_TUNNEL = "CONNECT mirror.example:443 HTTP/1.1\\r\\n\\r\\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "carried"),
+    [
+        (_ASKED + _ASKED, _ASKED + _ASKED),
+        (_ASKED + "GET http://169.254.169.254/ HTTP/1.1\\r\\n\\r\\n", _ASKED),
+        (_ASKED + "POST http://mirror.example/ HTTP/1.1\\r\\n\\r\\n", _ASKED),
+        (_ASKED + "GET http://mirror", _ASKED),
+        (_TUNNEL + "\\x16hello", _TUNNEL + "\\x16hello"),
+        (_TUNNEL + "GET http://169.254.169.254/ HTTP/1.1\\r\\n\\r\\n", _TUNNEL),
+        ("hello", ""),
+    ],
+)
+async def test_p10_each_request_to_the_proxy_of_apt_is_for_a_mirror(reach: Reach, said: str, carried: str) -> None:
+    async with echo_server() as server:
+        proxy = Exceptions((Rule.parse("mirror.example:80"),), (Rule.parse(f"host:{server.port}"),))
+        async with reach(exceptions=proxy) as outside:
+            await outside.run(TCP_CLIENT, "127.0.0.1", server.port, said)
+
+    is_refused = said != carried
+    assert outside.guard.journal.bytes_out == len(carried.encode().decode("unicode_escape"))
+    assert outside.entries("verdict")[-1] == ("blocked" if is_refused else "allowed",)
 
 
 async def test_an_address_that_was_never_looked_up_is_not_on_the_list(reach: Reach) -> None:
@@ -317,6 +348,19 @@ async def test_a_name_that_is_not_allowed_does_not_exist(reach: Reach) -> None:
     assert "x81\\x83" in said  # no such name
     assert asked == []
     assert [str(each) for each in outside.guard.journal.blocked()] == ["secret.evil.example"]
+
+
+@pytest.mark.parametrize(("at", "bits", "code"), [(2, 0x28, 4), (-3, 252, 5), (-1, 3, 5)])
+async def test_what_is_no_question_is_not_passed_on(reach: Reach, at: int, bits: int, code: int) -> None:
+    """Updates of names, transfers of zones: servers of an office grant them by the address of who asks."""
+    asked: list[bytes] = []
+    query = bytearray(dns("a.example"))
+    query[at] = bits
+    async with datagram_server(bytes.upper, asked) as port, reach(servers=(("127.0.0.1", port),)) as outside:
+        said = await outside.run(UDP_CLIENT, "10.255.0.1", 53, escaped(bytes(query)), 20)
+
+    assert f"\\x8{code}" in said or f"\\x0{code}" in said
+    assert asked == []
 
 
 async def test_a_question_may_come_by_tcp(reach: Reach) -> None:

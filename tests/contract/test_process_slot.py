@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from terraphim_runner.adapters.process import slot
 from terraphim_runner.adapters.process.provider import ProcessProvider
 from terraphim_runner.domain.errors import HostError, InfraError
 from terraphim_runner.domain.ident import VmId
@@ -118,3 +120,32 @@ async def test_commands_are_offered_what_they_need_and_no_secrets(tmp_path: Path
     assert offered == {"PATH": "/bin", "https_proxy": "http://proxy", "SSL_CERT_FILE": "/ca"}
     assert externals.startswith(str(tmp_path))
     assert "isolates nothing" in provider.isolation_warning
+
+
+async def test_a_slot_that_cannot_be_cleaned_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step with sudo has left what this user cannot remove: later runs take other slots."""
+
+    def refuse(directory: Path) -> None:
+        if directory.parent.name == "1":
+            raise InfraError("cannot remove it")
+
+    monkeypatch.setattr(slot, "remove", refuse)
+    async with ProcessProvider(tmp_path) as provider:
+        allocation = await provider.allocate(REQUEST)
+
+    assert allocation.vm.id == VmId(2, 1)
+
+
+async def test_a_jobs_directory_that_cannot_be_removed_is_this_machines_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no bug of ours."""
+
+    def refuse(directory: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", str(directory))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(InfraError, match=r"cannot remove .*: Operation not permitted"):
+        slot.remove(tmp_path)

@@ -158,7 +158,8 @@ async def test_a_tree_keeps_modes_links_and_names(real_vm: Vm, source: Path, tmp
         (source / name).write_bytes(name.encode("utf-8", "surrogateescape"))
     (source / "plain").chmod(0o755)
     (source / "link").symlink_to("plain")
-    await real_vm.put_tree(Tree(source, [*names, "link"]), TreePlacement(f"{real_vm.work_root}/tree"))
+    os.symlink("./plain", source / "untidy")  # noqa: PTH211 - a Path would tidy it up
+    await real_vm.put_tree(Tree(source, [*names, "link", "untidy"]), TreePlacement(f"{real_vm.work_root}/tree"))
     await real_vm.get_tree(f"{real_vm.work_root}/tree", tmp_path / "back")
 
     back = tmp_path / "back"
@@ -166,6 +167,7 @@ async def test_a_tree_keeps_modes_links_and_names(real_vm: Vm, source: Path, tmp
         name: name.encode("utf-8", "surrogateescape") for name in names
     }
     assert (back / "link").readlink().as_posix() == "plain"
+    assert os.readlink(back / "untidy") == "./plain"  # noqa: PTH115
     assert stat.S_IMODE((back / "plain").stat().st_mode) == 0o755
 
 

@@ -76,3 +76,20 @@ async def test_the_history_of_a_shallow_clone_ends_where_the_clone_ends(committe
     copy = await _copy_of(tmp_path / "shallow", tmp_path, has_history=True)
 
     assert git(copy.root, "log", "--format=%s") == "third\nsecond\n"
+
+
+async def test_branches_that_cannot_be_beside_each_other_do_not_keep_a_run_from_its_history(
+    committed: Path, tmp_path: Path
+) -> None:
+    """The origin's are often long gone: what is checked out, then what is here, is kept."""
+    git(committed, "branch", "foo")
+    for name in ("foo/bar", "topic/x", "side"):
+        git(committed, "update-ref", f"refs/remotes/origin/{name}", "HEAD~1")
+
+    copy = await _copy_of(committed, tmp_path, has_history=True)
+
+    assert git(copy.root, "branch", "--remotes", "--format=%(refname)").split() == [
+        "refs/remotes/origin/foo",
+        "refs/remotes/origin/side",
+        "refs/remotes/origin/topic",
+    ]

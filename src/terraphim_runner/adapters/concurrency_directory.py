@@ -68,7 +68,7 @@ class ConcurrencyDirectory:
         with self._locked():
             for other in self._directory.glob("*.life"):  # left by those that were killed
                 if not _is_alive(other):
-                    other.unlink()
+                    other.unlink(missing_ok=True)  # its owner may be leaving just now
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
         try:

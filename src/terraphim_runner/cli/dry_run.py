@@ -22,7 +22,7 @@ _IMPLIED = "success()"
 
 def render_dry_run(plan: RunPlan) -> Iterator[str]:
     """Give the plan in lines: the run, its machine, every job leg with its steps and conditions."""
-    yield f"{one_line(plan.name)}  ({plan.workflow.file} on {plan.event.name})"
+    yield f"{one_line(plan.name)}  ({one_line(plan.workflow.file)} on {plan.event.name})"
     yield f"  VM: {_machine(plan.machine)}"
     if plan.concurrency is not None:
         yield f"  concurrency: {_concurrency(plan.concurrency)}"
@@ -55,12 +55,16 @@ def _normal_job(job: JobPlan, indent: str) -> Iterator[str]:
 def _call(job: CallPlan, indent: str) -> Iterator[str]:
     if job.strategy is None:
         yield f"{indent}{job.key}  {_head(job)}"
-        yield f"{indent}  calls {job.workflow.file}; its legs are known when {_enumerate(job.needs)} ended"
+        yield f"{indent}  calls {_file(job)}; its legs are known when {_enumerate(job.needs)} ended"
     for leg in job.legs:
         yield f"{indent}{one_line(leg.name)}  {_head(job)}".rstrip()
-        yield f"{indent}  calls {job.workflow.file}"
+        yield f"{indent}  calls {_file(job)}"
         for each in leg.jobs:
             yield from _job(each, indent + "    ")
+
+
+def _file(job: CallPlan) -> str:
+    return one_line(job.workflow.file)
 
 
 def _head(job: AnyJobPlan) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.budget import Share
 from terraphim_runner.domain.network import NetworkMode
 from terraphim_runner.settings.model import ProviderName
+from terraphim_runner.wiring.engine import budget
 from terraphim_runner.wiring.host_facts import Trouble
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def judge(facts: HostFacts) -> list[Finding]:
         *findings,
         _disk(facts),
         _memory(facts),
+        *_budget(facts),
         _image(facts),
         _template(facts),
         _cgroups(facts),
@@ -164,6 +167,16 @@ def _memory(facts: HostFacts) -> Finding:
         message = f"{facts.available_mib} of {total} MiB are available; one VM may use {needed} MiB"
         return Finding("memory", Level.NOTE, message, remedy)
     return Finding("memory", Level.OK, f"{facts.available_mib} of {total} MiB are available")
+
+
+def _budget(facts: HostFacts) -> list[Finding]:
+    """Say if a VM is more than all VMs together may be promised: every run would be refused."""
+    shortage = budget(facts.settings, facts.capacity).shortage(Share.of(facts.vm_type))
+    if shortage is None:
+        return []
+    name = facts.vm_type.name
+    remedy = f"set vm_types.{name}.cpus or memory_mib lower, or cpu_overcommit or memory_overcommit higher"
+    return [Finding("budget", Level.PROBLEM, f"a VM of type {name} asks for {shortage} that VMs may have", remedy)]
 
 
 def _image(facts: HostFacts) -> Finding:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from terraphim_runner.cli.event_payload import read_payload
-from terraphim_runner.cli.phrase import count
+from terraphim_runner.cli.phrase import count, one_line
 from terraphim_runner.cli.source_file import current_directory, find_workflows, read_source
 from terraphim_runner.cli.workflow_file import require_repository, shown_name
 from terraphim_runner.domain.diagnostic import Severity
@@ -116,14 +116,14 @@ def as_json(listed: Sequence[Listed]) -> str:
 
 def as_text(listed: Sequence[Listed], *, explain: bool) -> Iterator[str]:
     """Give a line for each workflow, and under it the reasons if they are asked for."""
-    width = max((len(each.file) for each in listed), default=0)
+    width = max((len(one_line(each.file)) for each in listed), default=0)
     for each in listed:
-        yield f"{_verdict(each)}{each.file:<{width}}  {_facts(each)}".rstrip()
+        yield f"{_verdict(each)}{one_line(each.file):<{width}}  {_facts(each)}".rstrip()
         if each.errors:
-            yield f"    {each.reason}"
+            yield f"    {one_line(each.reason or '')}"
         if explain and each.decision is not None:
-            yield f"    because {each.decision.reason}"
-            yield from (f"    note: {note}" for note in each.decision.notes)
+            yield f"    because {one_line(each.decision.reason)}"
+            yield from (f"    note: {one_line(note)}" for note in each.decision.notes)
 
 
 def _verdict(each: Listed) -> str:

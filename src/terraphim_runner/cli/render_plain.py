@@ -92,7 +92,7 @@ class PlainRenderer:
         match event:
             case events.RunStarted():
                 title = f": {one_line(event.title)}" if event.title not in {"", event.workflow} else ""
-                what = f"{one_line(event.workflow)}{title} ({event.file}) for {event.event_name}"
+                what = f"{one_line(event.workflow)}{title} ({one_line(event.file)}) for {event.event_name}"
                 return f"run {event.run_id}: {what}, {count(len(event.jobs), 'job')}"
             case events.SessionQueued():
                 return f"run {event.run_id}: waits for a free session, {event.position} in the queue"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from typing import BinaryIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -21,7 +24,7 @@ class Spool:
         self._memory_bytes = memory_bytes
         self._front: deque[bytes] = deque()
         self._front_size = 0
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._start = self._end = 0  # of what waits in the file
         self._back: deque[bytes] = deque()
 
@@ -71,10 +74,11 @@ class Spool:
     def _put_in_file(self, data: bytes) -> bool:
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  `clear` closes it
+                # Unbuffered: what could not be written is not kept to be tried again. `clear` closes it.
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
             self._file.seek(self._end)
-            self._file.write(data)
-            self._file.flush()
+            if self._file.write(data) != len(data):
+                return False
         except OSError:
             return False
         self._end += len(data)

@@ -18,9 +18,12 @@ _SHAPE = "a domain, *.domain, an IPv4 address or network or `host`, and then per
 _PLACES = {
     "this machine": ("0.0.0.0/8", "127.0.0.0/8"),
     "this link": ("169.254.0.0/16", "224.0.0.0/3"),  # clouds' metadata services; several receivers; reserved
+    "its provider": ("168.63.129.16/32", "192.0.0.0/24"),  # Azure's and Oracle's metadata services
 }
 # Where none may go unless a rule names the address or a name that leads to it.
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")))
+_PRIVATE = tuple(
+    map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15"))
+)
 _NEVER = tuple((place, IPv4Network(text)) for place, texts in _PLACES.items() for text in texts)
 
 
@@ -83,9 +86,9 @@ class Verdict:
     """Whether it may."""
 
     reason: str | None = None  # why not
-    is_by_name: bool = (
-        False  # only for the names' sake: a name that the connection itself tells must be allowed too
-    )
+    # Only for the names' sake: a name that the connection itself tells must be allowed too.
+    is_by_name: bool = False
+    is_by_proxy: bool = False  # only for what the proxy is asked for: that must be allowed too
 
     @property
     def is_allowed(self) -> bool:
@@ -134,6 +137,25 @@ class NetworkPolicy:
 
 
 OPEN = NetworkPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptions:
+    """What an open network reaches besides: servers, and proxies, which are asked for these servers alone."""
+
+    servers: tuple[Rule, ...] = ()
+    proxies: tuple[Rule, ...] = ()
+
+    def judge(self, destination: Destination) -> Verdict | None:
+        """Allow what is an exception; None for all else."""
+        if NetworkPolicy(rules=self.servers).judge(destination).is_allowed:
+            return _ALLOWED
+        is_proxy = NetworkPolicy(rules=self.proxies).judge(destination).is_allowed
+        return Verdict(is_by_proxy=True) if is_proxy else None
+
+    def may_ask_for(self, name: str) -> bool:
+        """Decide on the server that a proxy is asked for, by its name or address."""
+        return any(rule.is_for_name(name) or str(rule.network) == f"{name}/32" for rule in self.servers)
 
 
 def _forbidden_place(destination: Destination) -> str | None:

@@ -13,7 +13,11 @@ _INTERNET = 1
 _IS_RESPONSE = 0x8000
 _KEPT_FLAGS = 0x7900  # operation code and "recursion desired": an answer repeats them
 _RECURSION_AVAILABLE = 0x0080
+_OPERATION = 0x7800  # 0: a question; others notify name servers, or change what they know
+_TRANSFERS = frozenset({251, 252})  # of all that a server knows of a zone
 NO_SUCH_NAME = 3
+NOT_IMPLEMENTED = 4
+REFUSED = 5
 SERVER_FAILURE = 2
 _TYPES = {
     1: "A",
@@ -40,6 +44,7 @@ class Question:
     name: str  # in lower case, without the last dot
     type: str
     end: int  # where it ends in the message
+    refusal: int | None = None  # the code to answer with, where it is nothing that a guest may ask
 
 
 def parse_question(message: bytes) -> Question:
@@ -53,10 +58,15 @@ def parse_question(message: bytes) -> Question:
         if flags & _IS_RESPONSE or questions != 1:
             raise DnsInvalid
         name, end = _read_name(message, _HEADER.size)
-        kind, _ = struct.unpack_from("!HH", message, end)
+        kind, network = struct.unpack_from("!HH", message, end)
     except (struct.error, IndexError) as error:
         raise DnsInvalid from error
-    return Question(name, _TYPES.get(kind, str(kind)), end + 4)
+    refusal = None
+    if flags & _OPERATION:
+        refusal = NOT_IMPLEMENTED
+    elif network != _INTERNET or kind in _TRANSFERS:
+        refusal = REFUSED
+    return Question(name, _TYPES.get(kind, str(kind)), end + 4, refusal)
 
 
 def refuse(query: bytes, question: Question, code: int) -> bytes:

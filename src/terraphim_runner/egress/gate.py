@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from terraphim_runner.domain.network import NetworkMode
+from terraphim_runner.domain.network import Exceptions, NetworkMode
 from terraphim_runner.domain.usage import NetworkUsage
 from terraphim_runner.egress.guard import Guard
 from terraphim_runner.egress.journal import Journal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from terraphim_runner.domain.network import NetworkPolicy, Rule
+    from terraphim_runner.domain.network import NetworkPolicy
     from terraphim_runner.egress.namespace import Namespace
     from terraphim_runner.ports.clock import Clock
 
@@ -48,7 +48,7 @@ class Gate:
 class Gates:
     """Opens gates. `start` it first; `close` it when all gates are closed."""
 
-    def __init__(self, log_dir: Path, clock: Clock, exceptions: Callable[[], tuple[Rule, ...]] = tuple) -> None:
+    def __init__(self, log_dir: Path, clock: Clock, exceptions: Callable[[], Exceptions] = Exceptions) -> None:
         """Keep the newest logs in `log_dir`; `exceptions` hold for open networks, beside their own rules."""
         self._exceptions = exceptions
         self._log_dir = log_dir

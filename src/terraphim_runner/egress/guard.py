@@ -8,19 +8,20 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from terraphim_runner.domain.network import HOST, Destination, NetworkMode, NetworkPolicy
+from terraphim_runner.domain.network import HOST, Destination, Exceptions, NetworkMode, NetworkPolicy
 from terraphim_runner.egress.journal import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from terraphim_runner.domain.network import Rule, Verdict
+    from terraphim_runner.domain.network import Verdict
     from terraphim_runner.egress.journal import Journal
 
 _ADDRESSES = Path("/proc/net/fib_trie")
 _OWN = re.compile(r"\|-- (\S+)\n +/32 host LOCAL")
 _HOST_NAMES = {HOST: "host"}  # what rules call it
 _MOST_ADDRESSES = 10_000
+_MOST_NAMES = 64  # of one address; a guest can ask for any number of them
 
 
 def own_addresses() -> frozenset[IPv4Address]:
@@ -65,9 +66,9 @@ class Guard:
         journal: Journal,
         *,
         own: Callable[[], frozenset[IPv4Address]] = own_addresses,
-        exceptions: Callable[[], tuple[Rule, ...]] = tuple,
+        exceptions: Callable[[], Exceptions] = Exceptions,
     ) -> None:
-        """Judge by `policy`; `own` lists this machine's addresses, `exceptions` more rules for an open network."""
+        """Judge by `policy`; `own` lists this machine's addresses, `exceptions` are for an open network."""
         self._exceptions = exceptions
         self.policy = policy
         self.journal = journal
@@ -77,8 +78,9 @@ class Guard:
     def learn(self, name: str, addresses: Iterable[IPv4Address]) -> None:
         """Remember for the VM's life that the guest was told these addresses for `name`."""
         for address in addresses:
-            if address in self._names or len(self._names) < _MOST_ADDRESSES:
-                self._names[address] = self._names.get(address, frozenset()) | {name}
+            names = self._names.get(address, frozenset())
+            if len(names) < (_MOST_NAMES if address in self._names or len(self._names) < _MOST_ADDRESSES else 0):
+                self._names[address] = names | {name}
 
     def judge(self, kind: str, address: str, port: int) -> Errand:
         """Decide; a refusal is logged."""
@@ -87,11 +89,16 @@ class Guard:
         destination = Destination(where, port, names, where in self._own())
         verdict = self.policy.judge(destination)
         if not verdict.is_allowed and self.policy.mode is NetworkMode.OPEN:
-            verdict = NetworkPolicy(NetworkMode.OPEN, self._exceptions()).judge(destination)
+            verdict = self._exceptions().judge(destination) or verdict
         return self._decided(Errand(kind, destination, verdict))
 
     def hear(self, errand: Errand, name: str | None) -> Errand:
         """Take into account what the connection itself says where it goes; a refusal is logged."""
+        if errand.verdict.is_by_proxy:
+            reason = (
+                None if name and self._exceptions().may_ask_for(name) else "the proxy is for package mirrors only"
+            )
+            return self._decided(replace(errand, told_name=name, verdict=replace(errand.verdict, reason=reason)))
         if name is None:
             return errand
         heard = replace(errand, told_name=name)

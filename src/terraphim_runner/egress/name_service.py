@@ -98,6 +98,9 @@ class NameService:
             question = parse_question(query)
         except DnsInvalid:
             return b""
+        if question.refusal is not None:
+            self._log(question, "blocked", "no question that a guest may ask")
+            return refuse(query, question, question.refusal)
         if not self._guard.policy.may_look_up(question.name):
             self._log(question, "blocked", "not on the allow list")
             return refuse(query, question, NO_SUCH_NAME)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from terraphim_runner.egress.stream import accept, connect, receive, send
-from terraphim_runner.egress.told_name import Unsettled, told_name
+from terraphim_runner.egress.told_name import Unsettled, proxy_request, told_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +24,7 @@ _MOST_CONNECTIONS = 200  # at once, of one VM, the others wait: each takes two o
 _PAUSE_S = 0.1
 _RESET, _IN_GOOD_ORDER = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 _NAME_SERVICE = 53
+_TLS = b"\x16"
 
 
 class TcpRelay:
@@ -114,16 +115,46 @@ class _Exchange:
             scope.cancel()
 
     async def _send(self) -> bool:
-        held = await self._hear()
+        held = await (self._ask_proxy() if self.errand.verdict.is_by_proxy else self._hear())
         if not self.errand.verdict.is_allowed:
             return False
         while held:
-            await send(self.server, held)
-            self.bytes_out += len(held)
-            self.guard.journal.count(bytes_out=len(held))
+            await self._pass_on(held)
             held = await receive(self.guest)
         self.server.shutdown(socket.SHUT_WR)
         return True
+
+    async def _pass_on(self, data: bytes) -> None:
+        await send(self.server, data)
+        self.bytes_out += len(data)
+        self.guard.journal.count(bytes_out=len(data))
+
+    async def _ask_proxy(self) -> bytes:
+        """Pass requests on one by one, for each may be for another server; give what begins a tunnel."""
+        held = b""
+        while True:
+            request = proxy_request(held)
+            if isinstance(request, Unsettled):
+                data = await receive(self.guest)
+                if not data:
+                    return held and self._refuse()
+                held += data
+                continue
+            if request is None:
+                return self._refuse()
+            self.errand = self.guard.hear(self.errand, request.name)
+            if not self.errand.verdict.is_allowed:
+                return b""
+            await self._pass_on(held[: request.size])
+            held = held[request.size :]
+            if request.is_tunnel:
+                held = held or await receive(self.guest)
+                # A proxy that refused the tunnel would take another request for one: it takes TLS for none.
+                return held if held[:1] in {b"", _TLS} else self._refuse()
+
+    def _refuse(self) -> bytes:
+        self.errand = self.guard.hear(self.errand, None)
+        return b""
 
     async def _hear(self) -> bytes:
         """Hold the first bytes back until they have told, or cannot tell, what is called."""

@@ -1,9 +1,10 @@
-"""Which server a connection asks for in its first bytes: TLS's server name or HTTP's host. Pure."""
+"""Which server a connection asks for: TLS's server name or HTTP's host. Pure."""
 
 from __future__ import annotations
 
 import re
 import struct
+from dataclasses import dataclass
 from enum import Enum
 
 from terraphim_runner.egress.dns_message import readable
@@ -15,6 +16,9 @@ _LINE_START = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+( [\x21-\xff \t]*)?\r?")
 _HOST = re.compile(rb"^host:[ \t]*(\S*)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _ABSOLUTE = re.compile(rb"\S+ +https?://([^/\s?#]*)", re.IGNORECASE)
 _AUTHORITY = re.compile(rb"CONNECT +(\S+)")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_WITHOUT_BODY = re.compile(rb"(?:GET|HEAD|CONNECT) ")
+_BODY = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
 class Unsettled(Enum):
@@ -31,6 +35,27 @@ def told_name(data: bytes) -> str | Unsettled | None:
         return _server_name(data) if data[:1] == b"\x16" else _http_host(data)
     except (struct.error, IndexError):
         return Unsettled.MORE
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRequest:
+    """A request that stands at the beginning of some bytes: for which server, and how long it is."""
+
+    name: str
+    size: int
+    is_tunnel: bool  # what follows is between the guest and that server
+
+
+def proxy_request(data: bytes) -> ProxyRequest | Unsettled | None:
+    """Read a request without a body; None if it is anything else. Feed all bytes since the one before."""
+    end = _HEAD_END.search(data)
+    if end is None:
+        return Unsettled.MORE if len(data) <= _MOST_BYTES else None
+    head = data[: end.end()]
+    name = _http_host(head)
+    if not isinstance(name, str) or not _WITHOUT_BODY.match(head) or _BODY.search(head):
+        return None
+    return ProxyRequest(name, len(head), head.startswith(b"CONNECT "))
 
 
 def _server_name(data: bytes) -> str | None:

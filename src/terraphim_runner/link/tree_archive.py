@@ -62,7 +62,7 @@ def _member(name: str, source: Path) -> Iterator[bytes]:
     info.mode = stat.S_IMODE(status.st_mode)
     info.mtime = int(status.st_mtime)
     if stat.S_ISLNK(status.st_mode):
-        info.type, info.linkname = tarfile.SYMTYPE, str(source.readlink())
+        info.type, info.linkname = tarfile.SYMTYPE, os.readlink(source)  # noqa: PTH115 - a Path would tidy it up
     elif stat.S_ISDIR(status.st_mode):
         info.type = tarfile.DIRTYPE
     elif not stat.S_ISREG(status.st_mode):

@@ -84,6 +84,7 @@ def test_vmms_that_see_the_hosts_files_are_noted_with_the_reason() -> None:
         ("disk", {"free_mib": 500}, "free some space"),
         ("disk", {"free_mib": 1500, "image": _NO_IMAGE}, "free some space"),
         ("memory", {"capacity": HostCapacity(4, 1024)}, "set vm_types.default.memory_mib lower"),
+        ("budget", {"capacity": HostCapacity(4, 2500)}, "memory_overcommit"),
         ("network", {"network": Trouble("no namespaces", "sysctl x=0")}, "sysctl x=0"),
         ("state_dir", {"directories": {"state_dir": Trouble("it cannot be written", "sudo chown")}}, "sudo chown"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from terraphim_runner.cli.list import Listed, as_json, as_text
 from terraphim_runner.domain.diagnostic import Diagnostic, Position, Severity, Span
@@ -66,3 +67,10 @@ def test_text_explains_on_request() -> None:
         "skips  ci.yml  on push, pull_request; 2 jobs: a, b",
         "    because on does not name release, only push (line 1) and pull_request (line 1)",
     ]
+
+
+def test_what_a_file_says_does_not_reach_the_terminal_as_commands() -> None:
+    """Nor does its name: repositories of others are listed too."""
+    listed = replace(BAD, file="bad\x1b]0;title\x07.yml")
+
+    assert not any("\x1b" in line for line in as_text([listed], explain=True))

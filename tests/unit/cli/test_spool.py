@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from typing import TYPE_CHECKING, NoReturn
 
@@ -68,8 +69,8 @@ def test_a_line_longer_than_a_chunk_is_whole() -> None:
 def test_a_full_disk_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory must do then."""
 
-    def fail() -> NoReturn:
-        raise OSError
+    def fail(*, buffering: int) -> NoReturn:
+        raise OSError(buffering)
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
     spool = Spool(10)
@@ -77,3 +78,19 @@ def test_a_full_disk_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         spool.put(line)
 
     assert _drain(spool) == b"in memory\nno room\nagain\n"
+
+
+def test_a_file_that_may_not_grow_costs_memory_and_no_line() -> None:
+    """As on a disk that is full; a part of the line that did not fit is not met again."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    spool = Spool(0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4099, limits[1]))
+    try:
+        for number in range(1000):
+            spool.put(b"%06d\n" % number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert 0 < spool.bytes_in_file <= 4099
+    assert _drain(spool) == b"".join(b"%06d\n" % number for number in range(1000))
+    spool.clear()

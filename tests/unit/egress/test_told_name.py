@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terraphim_runner.egress.told_name import Unsettled, told_name
+from terraphim_runner.egress.told_name import ProxyRequest, Unsettled, proxy_request, told_name
 
 MORE = Unsettled.MORE
 
@@ -80,3 +80,26 @@ def test_what_does_not_come_to_a_point_is_not_held_for_ever() -> None:
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda data: b"\x16\x03\x01" + data))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
     told_name(data)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (b"GET http://b.org/x HTTP/1.1\r\nHost: a.org\r\n\r\nGET ", ProxyRequest("b.org", 44, is_tunnel=False)),
+        (b"HEAD /x HTTP/1.1\nHost: a.org\n\n", ProxyRequest("a.org", 30, is_tunnel=False)),
+        (b"CONNECT b.org:443 HTTP/1.1\r\n\r\n\x16", ProxyRequest("b.org", 30, is_tunnel=True)),
+        (b"GET http://b.org/x HTTP/1.1\r\n", MORE),
+        (b"", MORE),
+        (b"POST http://b.org/x HTTP/1.1\r\n\r\n", None),
+        (b"GET http://b.org/x HTTP/1.1\r\nContent-Length: 9\r\n\r\n", None),
+        (b"GET http://b.org/x HTTP/1.1\r\ntransfer-encoding : chunked\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\n\r\n", None),
+        (b"hello\n\n", None),
+        (b"A" * 70_000, None),
+    ],
+)
+def test_a_request_to_a_proxy_is_read_to_its_end(
+    request_: bytes, expected: ProxyRequest | Unsettled | None
+) -> None:
+    """What has a body is none that can be told from the next request."""
+    assert proxy_request(request_) == expected

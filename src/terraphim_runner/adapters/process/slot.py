@@ -63,10 +63,7 @@ class Slot:
             InfraError: the agent does not die, or its files cannot be removed.
         """
         _kill_recorded(self._path / "agent")
-        try:
-            remove(self.machine)
-        except OSError as exc:
-            raise InfraError(f"cannot remove {exc.filename}: {exc.strerror}") from exc
+        remove(self.machine)
 
     def free(self) -> None:
         """Let go of the slot; may be called again."""
@@ -80,15 +77,23 @@ def take_slot(root: Path) -> Slot:
 
     Raises:
         HostError: the directory cannot be used, or every slot is held.
+        InfraError: of those that are not, none can be cleaned.
     """
+    trouble: InfraError | None = None
     for slot in _free_slots(root):
         try:
             slot.clean()
             slot.advance()
+        except InfraError as error:  # left by a command with more rights than we have: it is not to block all runs
+            slot.free()
+            trouble = error
+            continue
         except BaseException:
             slot.free()
             raise
         return slot
+    if trouble is not None:
+        raise trouble
     raise HostError(f"all {_MOST_SLOTS} slots of {root} are held")
 
 
@@ -175,14 +180,21 @@ def _end(handle: int) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Remove a directory that commands wrote, if it is there; blocks."""
+    """Remove a directory that commands wrote, if it is there; blocks.
+
+    Raises:
+        InfraError: it cannot be removed, for instance what a command made as another user.
+    """
     if not directory.exists():
         return
     try:
-        shutil.rmtree(directory)
-    except PermissionError:
-        _open_up(directory)  # a command may have made directories that nobody may write
-        shutil.rmtree(directory)
+        try:
+            shutil.rmtree(directory)
+        except PermissionError:
+            _open_up(directory)  # a command may have made directories that nobody may write
+            shutil.rmtree(directory)
+    except OSError as exc:
+        raise InfraError(f"cannot remove {exc.filename}: {exc.strerror}") from exc
 
 
 def _open_up(directory: Path) -> None:

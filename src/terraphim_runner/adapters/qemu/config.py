@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from terraphim_runner.domain.network import Exceptions
 from terraphim_runner.link.guest_link import LinkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from terraphim_runner.domain.network import Rule
 
 # As root, VMMs run as users and groups FIRST_VMM_UID .. FIRST_VMM_UID + USER_COUNT, one for each slot of each
 # state directory: in the range that systemd's UIDS-GIDS document lists as used by nobody.
@@ -52,7 +52,7 @@ class QemuConfig:
     accelerator: AcceleratorSetting = AcceleratorSetting.AUTO
     boot: BootSetting = BootSetting.TEMPLATE
     # Asked when it matters: what VMs with an open network may reach beyond what their type says.
-    exceptions: Callable[[], tuple[Rule, ...]] = tuple
+    exceptions: Callable[[], Exceptions] = Exceptions
     program: str = "qemu-system-x86_64"
     first_uid: int = FIRST_VMM_UID
     boot_timeout_s: float = 60.0

@@ -38,12 +38,11 @@ class LocalActions:
         directory = self._find(repository)
         if directory is None:
             return None
-        for name in ACTION_FILES:
-            if (file := directory / path / name).is_file():
-                return ActionFile(self._shown(repository, path, name), _read(file))
-        for name in DOCKER_FILES:
-            if (directory / path / name).is_file():
-                return ActionFile(self._shown(repository, path, name), None)
+        for name in (*ACTION_FILES, *DOCKER_FILES):
+            file = directory / path / name
+            if file.is_file() and directory.resolve() in file.resolve().parents:  # no link leads out of it
+                text = _read(file) if name in ACTION_FILES else None
+                return ActionFile(self._shown(repository, path, name), text)
         return None
 
     async def tree(self, repository: Repository) -> Tree:

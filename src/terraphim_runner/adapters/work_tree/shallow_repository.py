@@ -14,7 +14,7 @@ import anyio.to_thread
 from terraphim_runner.adapters.work_tree.git import Git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _OPTIONS = (
@@ -84,7 +84,9 @@ async def _copy_history(git_dir: Path, source: Source, commit: str) -> None:
         await anyio.to_thread.run_sync(_copy_if_there, source.shallow, git_dir / "shallow")
     git = _borrowing(git_dir, source)
     references = await Git(source.objects or git_dir).run("for-each-ref", "--format=%(objectname) %(refname)")
-    wanted = dict(_as_cloned(references.decode(errors="surrogateescape").splitlines()))
+    wanted = _without_clashes(
+        dict(_as_cloned(references.decode(errors="surrogateescape").splitlines())), source.branch
+    )
     tips = "".join(f"{tip}\n" for tip in {*wanted.values(), commit})
     target = git_dir / "objects" / "pack" / "pack"
     # Packs of the source are used as they are: nothing is computed anew.
@@ -100,6 +102,25 @@ def _as_cloned(references: Iterable[str]) -> Iterator[tuple[str, str]]:
         for kept, new in _RENAMED.items():
             if name.startswith(kept) and name != "refs/remotes/origin/HEAD":
                 yield new + name.removeprefix(kept), tip
+
+
+def _without_clashes(wanted: Mapping[str, str], branch: str | None) -> dict[str, str]:
+    """Leave out names that git cannot have beside others: `foo/bar` beside `foo`, of which one is long gone.
+
+    The branch that is checked out comes before this repository's others, which come before its origin's.
+    """
+    own = f"refs/remotes/origin/{branch}"
+    kept: dict[str, str] = {}
+    directories: set[str] = set()
+    order = [*wanted]
+    order.reverse()
+    order.sort(key=lambda each: each != own)
+    for name in order:
+        above = {name[:end] for end, character in enumerate(name) if character == "/"}
+        if name not in directories and not above & kept.keys():
+            kept[name] = wanted[name]
+            directories |= above
+    return kept
 
 
 def _borrowing(git_dir: Path, source: Source) -> Git:
