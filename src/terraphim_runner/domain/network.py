@@ -154,8 +154,9 @@ class Exceptions:
         return Verdict(is_by_proxy=True) if is_proxy else None
 
     def may_ask_for(self, name: str) -> bool:
-        """Decide on the server that a proxy is asked for, by its name or address."""
-        return any(rule.is_for_name(name) or str(rule.network) == f"{name}/32" for rule in self.servers)
+        """Decide on the server that a proxy is asked for, by name or address; never on the proxy's own machine."""
+        is_address = name != str(HOST) and any(str(rule.network) == f"{name}/32" for rule in self.servers)
+        return is_address or any(rule.is_for_name(name) for rule in self.servers)
 
 
 def _forbidden_place(destination: Destination) -> str | None:

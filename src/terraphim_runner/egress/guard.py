@@ -79,7 +79,8 @@ class Guard:
         """Remember for the VM's life that the guest was told these addresses for `name`."""
         for address in addresses:
             names = self._names.get(address, frozenset())
-            if len(names) < (_MOST_NAMES if address in self._names or len(self._names) < _MOST_ADDRESSES else 0):
+            has_room = address in self._names or len(self._names) < _MOST_ADDRESSES
+            if has_room and len(names) < _MOST_NAMES:
                 self._names[address] = names | {name}
 
     def judge(self, kind: str, address: str, port: int) -> Errand:

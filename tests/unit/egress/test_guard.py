@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_EXCEPTIONS = Exceptions((Rule.parse("mirror.corp:80"), Rule.parse("10.0.0.9:80")), (Rule.parse("10.0.0.1:3128"),))
+_MIRRORS = tuple(map(Rule.parse, ("mirror.corp:80", "10.0.0.9:80", "host:3142")))
+_EXCEPTIONS = Exceptions(_MIRRORS, (Rule.parse("10.0.0.1:3128"),))
 
 
 @pytest.fixture
@@ -37,7 +38,14 @@ def test_a_mirror_in_a_private_network_may_be_reached(guard: Guard) -> None:
 
 @pytest.mark.parametrize(
     ("name", "is_allowed"),
-    [("mirror.corp", True), ("10.0.0.9", True), ("169.254.169.254", False), ("db.corp", False), (None, False)],
+    [
+        ("mirror.corp", True),
+        ("10.0.0.9", True),
+        ("169.254.169.254", False),
+        ("db.corp", False),
+        ("127.0.0.1", False),
+        (None, False),
+    ],
 )
 def test_p10_the_proxy_of_this_machines_apt_is_asked_for_its_mirrors_only(
     guard: Guard, name: str | None, is_allowed: bool

@@ -175,14 +175,15 @@ async def test_the_time_of_a_step_is_that_of_all_steps_of_its_action() -> None:
     assert finished == [(1, "Run o/it@v1", "failure")]
 
 
-async def test_steps_of_an_action_that_always_run_do_so_after_a_cancel() -> None:
-    async def cancel(frame: JobFrame) -> None:
-        frame.cancellation.request()
-        clock: Any = frame.run.clock
-        await clock.advance_s(7.5)
+async def _cancel(frame: JobFrame) -> None:
+    frame.cancellation.request()
+    clock: Any = frame.run.clock
+    await clock.advance_s(7.5)
 
+
+async def test_steps_of_an_action_that_always_run_do_so_after_a_cancel() -> None:
     scripts, finished = await _run_composite(
-        "    - run: slow\n    - run: next\n    - {if: always(), run: tidy}\n", "    - uses: o/it@v1\n", cancel
+        "    - run: slow\n    - run: next\n    - {if: always(), run: tidy}\n", "    - uses: o/it@v1\n", _cancel
     )
 
     assert scripts == ["slow", "tidy"]
@@ -191,16 +192,10 @@ async def test_steps_of_an_action_that_always_run_do_so_after_a_cancel() -> None
 
 async def test_an_action_that_always_runs_is_cancelled_with_a_step_of_it() -> None:
     """As on GitHub, where a cancelled step weighs more than one that failed: half done is not done."""
-
-    async def cancel(frame: JobFrame) -> None:
-        frame.cancellation.request()
-        clock: Any = frame.run.clock
-        await clock.advance_s(7.5)
-
     scripts, finished = await _run_composite(
         "    - run: slow\n    - {if: failure(), run: told}\n    - {if: always(), run: tidy}\n",
         "    - {uses: o/it@v1, if: always()}\n",
-        cancel,
+        _cancel,
     )
 
     assert scripts == ["slow", "tidy"]
